@@ -1,0 +1,95 @@
+"""What can go wrong, each with the exit code that scripts rely on.
+
+::
+
+    LifecycleError
+    ├── UsageError            2  wrong words on the command line, unknown workspace, unsafe path
+    ├── SourceError           3  a file that cannot be read
+    ├── StoreError            4  a store that cannot be opened, or is in use
+    ├── ConfigurationError    5  lifecycle.toml or a contract is wrong
+    ├── Refused               6  a deletion was refused, nothing was deleted
+    ├── EvidenceError         7  the evidence is broken, missing or older than the store
+    ├── TemplateError         8  a template that cannot be read
+    └── Incomplete            9  a deletion began and is not finished: act now
+
+A message is one sentence of fact with counts and names, never a personal value. The hint says what to
+do next and stands apart.
+"""
+
+from __future__ import annotations
+
+
+class LifecycleError(Exception):
+    """A failure that a person can act on.
+
+    Parameters
+    ----------
+    fact : str
+        One sentence: what was there and what was expected. Never a personal value.
+    hint : str, optional
+        The command to run or the file to open next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, fact: str, hint: str = "") -> None:
+        super().__init__(fact)
+        self.fact = fact
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.fact}\n\nhint: {self.hint}" if self.hint else self.fact
+
+
+class FindingsFailed(LifecycleError):
+    """Something was checked and did not pass (exit 1); raised by ``raise_if_failed`` only."""
+
+    exit_code = 1
+
+
+class UsageError(LifecycleError):
+    """The call itself is wrong: an unknown word, a missing workspace, an unsafe path."""
+
+    exit_code = 2
+
+
+class SourceError(LifecycleError):
+    """An input file cannot be read as what it claims to be; nothing of it was stored."""
+
+    exit_code = 3
+
+
+class StoreError(LifecycleError):
+    """A store cannot be opened, is in use, or is of a newer version."""
+
+    exit_code = 4
+
+
+class ConfigurationError(LifecycleError):
+    """``lifecycle.toml`` or a contract says something that cannot be followed."""
+
+    exit_code = 5
+
+
+class Refused(LifecycleError):
+    """A deletion was refused (not approved, stale, over a limit, clock); nothing was deleted."""
+
+    exit_code = 6
+
+
+class EvidenceError(LifecycleError):
+    """The evidence is broken, incomplete, or does not belong to the store."""
+
+    exit_code = 7
+
+
+class TemplateError(LifecycleError):
+    """A template cannot be read."""
+
+    exit_code = 8
+
+
+class Incomplete(LifecycleError):
+    """A deletion began and is not finished; the same command goes on with it."""
+
+    exit_code = 9
