@@ -1,0 +1,378 @@
+"""The evidence folder: one folder a run, whose listing is its state, and the signed transparency log.
+
+Every file but the checkpoint is written once. The order inside an append is tiles, then checkpoint: what a crash
+leaves behind is tiles ahead of the checkpoint, and the checkpoint is the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from lifecycle.errors import ConfigurationError, EvidenceError
+from lifecycle.ledger import files, note, tiles
+from lifecycle.ledger.keys import KeyFolder
+from lifecycle.ledger.lock import FolderLock
+from lifecycle.ledger.merkle import Tree, inclusion_holds, leaf_hash
+from lifecycle.model import Checkpoint
+
+RUN_FILES = (
+    "1-plan.json",
+    "2-approval.json",
+    "2-approval.json.sig",
+    "tombstones.txt",
+    "3-intent.json",
+    "4-deleted.json",
+    "5-verified.json",
+    "6-record.json",
+    "6-record.json.tlog-proof",
+    "6-record.json.tlog-proof.tsr",
+    "6-aborted.json",
+    "6-aborted.json.tlog-proof",
+)
+"""Every name a run's folder may hold; any other is refused by writer and verifier alike."""
+
+_RUN_ID = re.compile(r"[A-Za-z0-9-]+")
+_DATED = re.compile(r"(\d{4}-\d\d-\d\d)-([a-z]+)")
+_LINES_A_CHUNK = 10_000
+
+
+class EvidenceLedger:
+    """The ``Ledger`` port on a local folder.
+
+    Parameters
+    ----------
+    evidence, keys : Path
+        The evidence folder, and the keys folder outside it.
+    origin : str
+        Name of the log, such as ``clinic.example.org/lifecycle``; also the name of its key.
+    now : callable, optional
+        The wall clock (aware, UTC), asked only when the destruction of a key is written down.
+
+    Raises
+    ------
+    EvidenceError
+        The seed is lost or does not fit ``log.vkey``, the checkpoint does not fit the key or the tiles, a file of
+        ours is missing or a link, a key can be read by others, or a write failed.
+    """
+
+    def __init__(self, evidence: Path, keys: Path, origin: str, now: Callable[[], datetime] | None = None) -> None:
+        if evidence.resolve() in (keys.resolve(), *keys.resolve().parents):
+            raise ConfigurationError("The keys folder lies inside the evidence.", "Name another folder for the keys.")
+        try:
+            self._origin = note.need_origin(origin)
+        except ValueError as error:
+            raise ConfigurationError(f"The ledger's origin cannot name a key: {error}.", "lifecycle.toml") from error
+        self._evidence = evidence
+        self._keys = KeyFolder(keys)
+        self._now = now or (lambda: datetime.now(UTC))
+        self._lock = FolderLock(evidence / ".lock")
+        self._stopped = False
+        self._loaded: tuple[str, Tree, dict[bytes, int]] | None = None
+
+    @classmethod
+    def create(cls, evidence: Path, keys: Path, origin: str, now: Callable[[], datetime] | None = None) -> Self:
+        """Make both folders, the seed, the public key in both spellings and the signed empty checkpoint.
+
+        An interrupted call is taken up; evidence that has a checkpoint already is refused.
+        """
+        ledger = cls(evidence, keys, origin, now)
+        files.make_folder(evidence)
+        with ledger._lock.held():
+            if files.present(evidence / "checkpoint") or (evidence / "tile").exists():
+                raise EvidenceError("The evidence folder holds a log already.", "lifecycle verify")
+            files.make_folder(evidence / "runs")
+            signer = ledger._keys.create(origin)
+            ledger._put_once(evidence / "log.vkey", [signer.verifier.vkey.encode() + b"\n"])
+            ledger._put_once(evidence / "log.pub.pem", [signer.verifier.pem.encode()])
+            files.write_durably(evidence / "checkpoint", [signer.checkpoint(0, Tree().root()).encode()])
+        return cls.open(evidence, keys, origin, now)
+
+    @classmethod
+    def open(cls, evidence: Path, keys: Path, origin: str, now: Callable[[], datetime] | None = None) -> Self:
+        """Open existing evidence and check that seed, public key, checkpoint and tiles belong together."""
+        ledger = cls(evidence, keys, origin, now)
+        if not evidence.is_dir() or evidence.is_symlink():
+            raise EvidenceError("There is no evidence folder.", "lifecycle init, or bring the evidence back.")
+        ledger._signer()
+        ledger._load()
+        return ledger
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the evidence alone; a second user gets ``Refused`` and is told who holds it since when."""
+        with self._lock.held() as first:
+            if first:
+                files.sweep(self._evidence)
+                self._keys.sweep()
+            yield
+
+    def runs(self) -> tuple[str, ...]:
+        """Name all runs, oldest first."""
+        folder = self._evidence / "runs"
+        if not folder.is_dir() or folder.is_symlink():
+            raise EvidenceError("The evidence has no runs folder.", "lifecycle verify")
+        return tuple(sorted((each.name for each in folder.iterdir() if _RUN_ID.fullmatch(each.name)), key=_run_order))
+
+    def new_run_id(self, as_of: date) -> str:
+        """Name the next run of a day: ``2026-10-01-a`` to ``-z``, then ``-aa``; never one that had a key."""
+        day = as_of.isoformat()
+        number = 1 + max((_number(run) for run in self.runs() if run.startswith(day)), default=0)
+        while self._keys.holds(f"{day}-{_letters(number)}"):
+            number += 1
+        return f"{day}-{_letters(number)}"
+
+    def listing(self, run_id: str) -> frozenset[str]:
+        """Name the run's files: its state. Empty for a run that does not exist."""
+        folder = self._run_folder(run_id)
+        return frozenset(name for name in RUN_FILES if files.present(folder / name)) if folder.is_dir() else frozenset()
+
+    def read(self, run_id: str, name: str) -> bytes:
+        """Read one file of a run."""
+        return files.read_file(self._run_file(run_id, name))
+
+    def write_once(self, run_id: str, name: str, data: bytes) -> None:
+        """Write a file that is never written again; an existing one must be identical, else ``EvidenceError``."""
+        with self._writing():
+            path = self._run_file(run_id, name)
+            files.make_folder(path.parent)
+            self._put_once(path, [data])
+
+    def write_lines_once(self, run_id: str, name: str, lines: Iterable[str]) -> str:
+        """Stream lines (without their ends) into a file and give the SHA-256 of the file in hex."""
+        with self._writing():
+            path = self._run_file(run_id, name)
+            files.make_folder(path.parent)
+            return self._put_once(path, _chunks(lines))
+
+    # --- the log ---------------------------------------------------------------------------------
+
+    def append(self, leaf: bytes) -> int:
+        """Append a leaf durably and give its index; the same bytes again give the index they have."""
+        return self.append_all([leaf])[0]
+
+    def append_all(self, leaves: Iterable[bytes]) -> list[int]:
+        """Append several leaves under one checkpoint; those that are in the log already keep their index."""
+        with self._writing():
+            _, tree, index_of = self._load()
+            old, fresh, indexes = len(tree), [], []
+            self._loaded = None  # if anything below fails, the disk is asked again
+            for leaf in leaves:
+                if len(leaf) > tiles.MAX_LEAF_BYTES:
+                    raise EvidenceError(f"A leaf has {len(leaf)} bytes; a leaf is under 64 KiB.")
+                value = leaf_hash(leaf)
+                if value not in index_of:
+                    index_of[value] = len(tree)
+                    tree.add(value)
+                    fresh.append(leaf)
+                indexes.append(index_of[value])
+            if fresh:
+                tiles.write_growth(self._evidence, tree, old, fresh)
+                text = self._signer().checkpoint(len(tree), tree.root())
+                files.write_durably(self._evidence / "checkpoint", [text.encode()])
+                tiles.remove_superseded(self._evidence, old, len(tree))
+            return indexes
+
+    def contains(self, leaf: bytes) -> bool:
+        """Tell whether these bytes are a leaf under the signed checkpoint."""
+        return leaf_hash(leaf) in self._load()[2]
+
+    def write_proof(self, run_id: str, name: str) -> None:
+        """Write ``<name>.tlog-proof`` beside a file whose bytes are a leaf; an older good proof stays."""
+        with self._writing():
+            value = leaf_hash(self.read(run_id, name))
+            text, tree, index_of = self._load()
+            if value not in index_of:
+                raise EvidenceError(f"Run {run_id}: {name} is not in the log, so nothing proves it.")
+            path = self._run_file(run_id, f"{name}.tlog-proof")
+            if files.present(path):
+                self._need_good_proof(run_id, files.read_file(path), value)
+                return
+            proof = tree.inclusion_proof(index_of[value], len(tree))
+            self._put_once(path, [note.spell_proof(index_of[value], proof, text).encode()])
+
+    def consistency_proof(self, old_size: int) -> list[bytes]:
+        """Prove that the log of ``old_size`` leaves (at least 1) is a prefix of today's (RFC 9162, 2.1.4)."""
+        tree = self._load()[1]
+        try:
+            return tree.consistency_proof(old_size, len(tree))
+        except ValueError as error:
+            raise EvidenceError(f"The log has {len(tree)} leaves, not {old_size}.", "lifecycle verify") from error
+
+    def checkpoint(self) -> Checkpoint:
+        """Give the signed head of the log."""
+        return self._parse(self._load()[0])
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def tombstone_key(self, run_id: str, *, create: bool = False) -> bytes:
+        """Give the run's tombstone key (32 bytes); ``create`` draws one where the run has no plan yet."""
+        self._run_folder(run_id)
+        if create and not self._keys.holds(run_id) and not self.listing(run_id):
+            with self._writing():
+                return self._keys.create_tombstone_key(run_id)
+        return self._keys.tombstone_key(run_id)
+
+    def destroy_tombstone_key(self, run_id: str) -> None:
+        """Destroy the key, then write the destruction down as a leaf of its own; again changes nothing.
+
+        The statement ``keys-log/tombstone-<run id>.json`` speaks of the run's plan, which names the key by its id.
+        A key whose run never got a plan bound nothing and leaves no leaf.
+        """
+        with self._writing():
+            self._keys.destroy_tombstone_key(run_id)
+            if "1-plan.json" not in self.listing(run_id):
+                return
+            path = self._evidence / "keys-log" / f"tombstone-{run_id}.json"
+            if not files.present(path):
+                files.make_folder(path.parent)
+                self._put_once(path, [self._destruction(run_id)])
+            self.append(files.read_file(path))
+
+    def _destruction(self, run_id: str) -> bytes:
+        plan = sha256(self.read(run_id, "1-plan.json")).hexdigest()
+        statement = {
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": f"runs/{run_id}/1-plan.json", "digest": {"sha256": plan}}],
+            "predicateType": "urn:lifecycle:tombstone-key:v1",
+            "predicate": {
+                "event": "key-destroyed",
+                "runId": run_id,
+                "recordedAt": self._now().astimezone(UTC).isoformat(timespec="seconds"),
+            },
+        }
+        return json.dumps(statement, indent=2, ensure_ascii=False).encode() + b"\n"
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock for one change; after a write that failed, this object changes nothing any more."""
+        if self._stopped:
+            raise EvidenceError("A write of the evidence failed before; nothing more is written.", "Start again.")
+        with self.locked():
+            try:
+                yield
+            except EvidenceError as error:
+                self._stopped = isinstance(error.__cause__, OSError)
+                raise
+
+    def _put_once(self, path: Path, chunks: Iterable[bytes]) -> str:
+        digest = sha256()
+        if files.present(path):
+            for chunk in chunks:
+                digest.update(chunk)
+            if sha256(files.read_file(path)).digest() != digest.digest():
+                raise EvidenceError(
+                    f"{path.name} in {path.parent.name} exists and is different from what should be written.",
+                    "It is written once and never changed: lifecycle verify",
+                )
+            files.sync_folder(path.parent)  # an earlier call may have been cut off between rename and this
+            return digest.hexdigest()
+        files.write_durably(path, _digested(chunks, digest.update))
+        return digest.hexdigest()
+
+    def _signer(self) -> note.Signer:
+        signer = self._keys.signer(self._origin)
+        if files.read_file(self._evidence / "log.vkey").strip() != signer.verifier.vkey.encode():
+            raise EvidenceError(
+                "log.vkey does not fit the seed and origin: the evidence belongs to another key.",
+                "Bring back the keys folder that belongs to this evidence, or look at origin in lifecycle.toml.",
+            )
+        return signer
+
+    def _load(self) -> tuple[str, Tree, dict[bytes, int]]:
+        """Checkpoint, tree and index of leaves; read again only when the checkpoint changed."""
+        for attempt in range(3):
+            text = files.read_file(self._evidence / "checkpoint").decode(errors="replace")
+            if self._loaded is None or self._loaded[0] != text:
+                try:
+                    self._loaded = self._read_log(text)
+                except EvidenceError:  # another process may have grown the log meanwhile
+                    if attempt == 2 or files.read_file(self._evidence / "checkpoint").decode(errors="replace") == text:
+                        raise
+                    continue
+            break
+        assert self._loaded is not None
+        return self._loaded
+
+    def _read_log(self, text: str) -> tuple[str, Tree, dict[bytes, int]]:
+        head = self._parse(text)
+        tree = tiles.load_tree(self._evidence, head.size)
+        if tree.root() != b64decode(head.root):
+            raise EvidenceError("The tiles of the log do not give the root that was signed.", "lifecycle verify")
+        return text, tree, {value: index for index, value in enumerate(tree.levels[0])}
+
+    def _parse(self, text: str) -> Checkpoint:
+        try:
+            return note.parse_checkpoint(text, self._signer().verifier)
+        except ValueError as error:
+            raise EvidenceError(
+                f"The checkpoint cannot be trusted: {error}.",
+                "Bring the evidence back as it was; a checkpoint kept elsewhere shows what is missing.",
+            ) from error
+
+    def _need_good_proof(self, run_id: str, data: bytes, value: bytes) -> None:
+        try:
+            index, proof, text = note.parse_proof(data.decode())
+            head = self._parse(text)
+        except ValueError as error:
+            raise EvidenceError(f"Run {run_id}: the existing proof cannot be read.", "lifecycle verify") from error
+        if not inclusion_holds(index, head.size, value, proof, b64decode(head.root)):
+            raise EvidenceError(f"Run {run_id}: the existing proof does not hold.", "lifecycle verify")
+
+    def _run_folder(self, run_id: str) -> Path:
+        if not _RUN_ID.fullmatch(run_id):
+            raise EvidenceError("A run id has letters, digits and hyphens only.", "lifecycle plan")
+        folder = self._evidence / "runs" / run_id
+        if folder.is_symlink() or folder.parent.is_symlink():
+            raise EvidenceError(f"Run {run_id}: its folder is a symbolic link.", "Look who put it there.")
+        return folder
+
+    def _run_file(self, run_id: str, name: str) -> Path:
+        if name not in RUN_FILES:
+            raise EvidenceError("A run's folder holds the named files only; this name is none of them.")
+        return self._run_folder(run_id) / name
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
+    stream = iter(lines)
+    while piece := list(islice(stream, _LINES_A_CHUNK)):
+        yield ("\n".join(piece) + "\n").encode()
+
+
+def _digested(chunks: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        update(chunk)
+        yield chunk
+
+
+def _run_order(run_id: str) -> tuple[str, int, str]:
+    dated = _DATED.fullmatch(run_id)
+    return (dated[1], _number(run_id), "") if dated else (run_id, 0, run_id)
+
+
+def _number(run_id: str) -> int:
+    """Give the place of a run in its day: a is 1, z is 26, aa is 27; 0 for an id of another kind."""
+    dated, number = _DATED.fullmatch(run_id), 0
+    for letter in dated[2] if dated else "":
+        number = number * 26 + ord(letter) - ord("a") + 1
+    return number
+
+
+def _letters(number: int) -> str:
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return letters
