@@ -1,0 +1,163 @@
+"""Check batches of rows against a contract: one streaming pass, memory that does not grow with the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import polars as pl
+
+from lifecycle.contract.keys import KeyCounter
+from lifecycle.contract.rows import BASIC_CHECKS, RowCheck, basic_checks, conformed
+from lifecycle.contract.structure import STRUCTURE_CHECKS, Flaw, structure_flaws
+from lifecycle.contract.tally import Tally, known_channel
+from lifecycle.contract.terms import Contract
+from lifecycle.errors import StoreError
+from lifecycle.model import Finding, Severity
+
+Duplicates = Callable[[], Mapping[str, int]]
+"""The store's answer: channel to number of rows that repeat an earlier key (see `keys.repeated_keys_sql`)."""
+
+
+def check_batches(
+    contract: Contract,
+    batches: Iterable[pl.DataFrame],
+    *,
+    store: str,
+    channel: str | None = None,
+    duplicates: Duplicates | None = None,
+) -> tuple[Finding, ...]:
+    """Check rows against their contract: structure, the basic checks and every value check.
+
+    Parameters
+    ----------
+    contract : Contract
+    batches : iterable of polars.DataFrame
+        Rows in the dataset's columns. Columns that begin with ``_`` are ignored; ``line`` (Int64), if there, gives
+        the line numbers of the findings, else the number of the batch does (from 1).
+    store : str
+        As it stands in the findings.
+    channel : str, optional
+        The channel of rows that have no column ``channel``.
+    duplicates : callable, optional
+        The store's own answer to "which keys repeat" (SQL). Without it keys are hashed on the way, exactly up to
+        `keys.HASHED_ROWS` rows; beyond that the check says unknown.
+
+    Raises
+    ------
+    StoreError
+        A batch that polars cannot work on.
+
+    Returns
+    -------
+    tuple of Finding
+        Per channel and check; one with outcome passed and count 0 for what passed. Never a value.
+    """
+    checker = _Checker(contract, store, channel, counts_keys=duplicates is None)
+    for number, batch in enumerate(batches, start=1):
+        try:
+            checker.add(batch, number)
+        except pl.exceptions.PolarsError as error:  # its message may hold values
+            fact = f"Batch {number} of {store} could not be checked ({type(error).__name__})."
+            raise StoreError(fact, "lifecycle check FILE reads an export of it instead") from None
+    return checker.findings(duplicates() if duplicates is not None else None)
+
+
+class _Checker:
+    def __init__(self, contract: Contract, store: str, channel: str | None, *, counts_keys: bool) -> None:
+        self._contract = contract
+        self._channel = known_channel(channel)
+        self._tally = Tally(contract.dataset, store)
+        self._keys = KeyCounter(contract.key) if counts_keys else None
+        self._flaws: dict[tuple[tuple[str, pl.DataType], ...], tuple[Flaw, ...]] = {}
+        self._checks = basic_checks(contract)
+
+    def add(self, batch: pl.DataFrame, number: int) -> None:
+        """Count one batch."""
+        rows, unread = conformed(self._contract, batch, self._channel, number)
+        channels = rows["_channel"].unique().to_list() or [self._channel]
+        self._tally.seen(channels)
+        self._count_flaws(batch, rows, channels)
+        told = []
+        for check in self._checks:
+            if unread.intersection(check.fails.meta.root_names()):
+                for name in channels:
+                    self._tally.unknown(check.name, check.field, name, check.severity)
+            else:
+                told.append(check)
+        count_failures(self._tally, rows, told)
+        if self._keys is not None:
+            if unread.intersection(self._contract.key) - {"channel"}:
+                self._keys = None  # a key that cannot be read is not unique and not repeated: unknown
+            else:
+                self._keys.add(rows)
+
+    def findings(self, repeated: Mapping[str, int] | None) -> tuple[Finding, ...]:
+        """All findings; ``repeated`` is the store's answer about keys, if it was asked."""
+        if self._keys is not None:
+            repeated = self._keys.repeated()
+        if repeated is None:
+            self._tally.unknown_everywhere("unique-key", Severity.ERROR)
+        for name, rows in (repeated or {}).items():
+            if rows:
+                self._tally.failed("unique-key", "", known_channel(name), Severity.ERROR, rows)
+        return self._tally.findings((*STRUCTURE_CHECKS, *BASIC_CHECKS))
+
+    def _structure(self, batch: pl.DataFrame) -> tuple[Flaw, ...]:
+        shape = tuple(batch.schema.items())
+        if shape not in self._flaws:
+            flaws = structure_flaws(self._contract, batch)
+            if self._channel:  # the caller says whose rows these are
+                flaws = tuple(flaw for flaw in flaws if (flaw.check, flaw.field) != ("missing-field", "channel"))
+            self._flaws[shape] = flaws
+        return self._flaws[shape]
+
+    def _count_flaws(self, batch: pl.DataFrame, rows: pl.DataFrame, channels: list[str]) -> None:
+        flaws = self._structure(batch)
+        columns = list(dict.fromkeys(flaw.column for flaw in flaws if flaw.column is not None))
+        filled = batch.select(_filled(batch.schema[name], name).alias(f"{i}") for i, name in enumerate(columns))
+        number = {name: f"{i}" for i, name in enumerate(columns)}
+        marked = pl.concat([rows.select("_channel", "_at"), filled], how="horizontal") if columns else rows
+        hits = {flaw.column: pl.col(number[flaw.column]) if flaw.column else pl.lit(True) for flaw in flaws}
+        counted = dict(zip(hits, _counts(marked, list(hits.values())), strict=True)) if flaws else {}
+        for flaw in flaws:
+            for name in channels:
+                # Zero is a failure too: the column is there, although it must not be.
+                count = counted[flaw.column].get(name, (0, None, None))
+                self._tally.failed(flaw.check, flaw.field, name, flaw.severity, *count)
+
+
+def count_failures(tally: Tally, rows: pl.DataFrame, checks: Iterable[RowCheck]) -> None:
+    """Evaluate all checks in one select; look closer, channel by channel, only at those that failed somewhere."""
+    checks = list(checks)
+    if not checks or not rows.height:
+        return
+    sums = rows.select(check.fails.sum().alias(str(i)) for i, check in enumerate(checks)).row(0)
+    failing = [check for check, failed in zip(checks, sums, strict=True) if failed]
+    for check, counts in zip(failing, _counts(rows, [check.fails for check in failing]), strict=True):
+        for name, count in counts.items():
+            tally.failed(check.name, check.field, name, check.severity, *count)
+
+
+Counts = Mapping[str, tuple[int, int | None, int | None]]
+"""Channel to number of rows, first and last place."""
+
+
+def _counts(rows: pl.DataFrame, hits: list[pl.Expr]) -> list[Counts]:
+    """For each expression the rows it is true for, by channel; one pass for all."""
+    if not hits or not rows.height:
+        return [{} for _ in hits]
+    marked = rows.select("_channel", "_at", *(hit.fill_null(False).alias(f"{i}") for i, hit in enumerate(hits)))
+    columns = []
+    for i in range(len(hits)):
+        places = pl.col("_at").filter(pl.col(f"{i}"))
+        columns += [pl.col(f"{i}").sum().alias(f"n{i}"), places.min().alias(f"f{i}"), places.max().alias(f"l{i}")]
+    grouped = marked.group_by("_channel").agg(columns).rows()
+    return [
+        {str(row[0]): (row[1 + 3 * i], row[2 + 3 * i], row[3 + 3 * i]) for row in grouped if row[1 + 3 * i]}
+        for i in range(len(hits))
+    ]
+
+
+def _filled(dtype: pl.DataType, name: str) -> pl.Expr:
+    present = pl.col(name).is_not_null()
+    return present & (pl.col(name).str.len_bytes() > 0) if dtype == pl.String else present
