@@ -1,0 +1,139 @@
+"""From slots to columns: the one place where the values of every source get our names and types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from lifecycle.model import SCHEMAS, UTC_TIME, Batch, Reject
+from lifecycle.sources.names import TIME_COLUMNS, Names
+from lifecycle.sources.times import UTC_ZONE, in_utc, read_times
+
+LOCATION = "Arztkonsultation"
+MOST_PARTICIPANTS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What every row of one source has in common.
+
+    ``names`` says which fields are read, ``zone`` where a time without an offset was written, ``status`` the
+    state of a row that does not say its own.
+    """
+
+    dataset: str
+    channel: str
+    names: Names
+    zone: ZoneInfo
+    status: str = "booked"
+
+
+def normalised(slots: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[Reject]]:
+    """Turn slots into rows of the dataset.
+
+    Parameters
+    ----------
+    slots : polars.DataFrame
+        A text column for each slot that occurs (Parquet may bring times as such), and ``line`` (Int64).
+    layout : Layout
+
+    Returns
+    -------
+    tuple of polars.DataFrame and list of Reject
+        Rows in the dataset's schema with ``line`` last; and the lines whose time or number is none.
+    """
+    slots = slots.with_columns(_blank_is_null(slots[name]) for name in slots.columns if slots[name].dtype == pl.String)
+    columns: dict[str, pl.Series] = {}
+    bad: dict[int, str] = {}
+    for column, kind in SCHEMAS[layout.dataset].items():
+        if column in TIME_COLUMNS:
+            columns[column] = _time(slots, column, layout, bad)
+        elif kind == pl.Int32:
+            columns[column] = _number(slots, column, layout, bad)
+        else:
+            columns[column] = _text(slots, column, layout)
+    rows = pl.DataFrame([series.alias(name) for name, series in columns.items()]).with_columns(_defaults(layout))
+    rows = rows.select(*columns).with_columns(slots["line"])
+    if bad:
+        rows = rows.filter(~pl.col("line").is_in(list(bad)))
+    return rows, [Reject(reason, line) for line, reason in bad.items()]
+
+
+def batch(slots: pl.DataFrame, layout: Layout, rejects: list[Reject], undeclared: dict[str, int]) -> Batch:
+    """Normalise one batch; rejects come out in the order of the file."""
+    rows, bad = normalised(slots, layout)
+    every = sorted([*rejects, *bad], key=lambda reject: reject.line)
+    return Batch(rows, rows.height + len(every), tuple(every), {name: n for name, n in undeclared.items() if n})
+
+
+def _blank_is_null(texts: pl.Series) -> pl.Series:
+    stripped = texts.str.strip_chars()
+    return stripped.set(stripped == "", None)
+
+
+def _given(slots: pl.DataFrame, column: str, layout: Layout) -> list[pl.Series]:
+    names = layout.names.slots.get(column, ())
+    return [slots[name] for name in names if name in slots.columns and slots[name].null_count() < slots.height]
+
+
+def _text(slots: pl.DataFrame, column: str, layout: Layout) -> pl.Series:
+    found = pl.Series([None], dtype=pl.String).new_from_index(0, slots.height)
+    for given in _given(slots, column, layout):
+        found = found.zip_with(found.is_not_null(), given.cast(pl.String)) if found.null_count() else found
+    return found
+
+
+def _number(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str]) -> pl.Series:
+    texts = _text(slots, column, layout)
+    numbers = texts.cast(pl.Float64, strict=False)
+    whole = (numbers == numbers.floor()) & numbers.is_between(1, MOST_PARTICIPANTS)
+    _mark(bad, slots["line"].filter(texts.is_not_null() & ~whole.fill_null(False)), "bad-number")
+    return numbers.cast(pl.Int32, strict=False)
+
+
+def _time(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str]) -> pl.Series:
+    found = pl.Series([None], dtype=UTC_TIME).new_from_index(0, slots.height)
+    taken = pl.Series([False], dtype=pl.Boolean).new_from_index(0, slots.height)
+    for given in _given(slots, column, layout):
+        free = given.is_not_null() & ~taken
+        if not free.any():
+            continue
+        chosen = given if free.all() else given.set(~free, None)
+        times = _utc(chosen, UTC_ZONE if given.name.endswith("utc") else layout.zone)
+        _mark(bad, slots["line"].filter(free & times.is_null()), "bad-time")
+        found = times if not taken.any() else found.zip_with(taken, times)
+        taken = taken | free
+    return found
+
+
+def _utc(values: pl.Series, zone: ZoneInfo) -> pl.Series:
+    if values.dtype == pl.String:
+        return read_times(values, zone)
+    if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone is not None:
+        return values.dt.convert_time_zone("UTC").cast(UTC_TIME)
+    return in_utc(values, zone)
+
+
+def _mark(bad: dict[int, str], lines: pl.Series, reason: str) -> None:
+    for line in lines:
+        bad.setdefault(line, reason)
+
+
+def _defaults(layout: Layout) -> list[pl.Expr]:
+    location = pl.col("location")
+    ours = location.str.to_lowercase() == LOCATION.lower()
+    known = pl.when(ours).then(pl.lit(LOCATION)).when(location.is_not_null()).then(pl.lit("other"))
+    status: pl.Expr = pl.lit(layout.status)
+    changed = [
+        pl.col("channel").fill_null(layout.channel),
+        pl.col("participant").fill_null(1).cast(pl.Int32),
+        pl.col("origin").fill_null("etermin"),
+        known.alias("location"),
+    ]
+    if layout.dataset == "events":
+        command = pl.col("command").str.to_uppercase()
+        status = pl.when(command == "DELETED").then(pl.lit("cancelled")).otherwise(status)
+        changed.append(command)
+    return [*changed, pl.col("status").fill_null(status)]

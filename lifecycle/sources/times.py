@@ -1,0 +1,147 @@
+"""Times as sources write them, read into UTC.
+
+A time without an offset is read in a zone: the repeated hour of a clock change is the later instant, the
+missing hour is shifted forward (02:30 becomes 03:30). Common spellings are read column by column, the
+rest one distinct value at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+UTC_ZONE = ZoneInfo("UTC")
+EARLIEST_YEAR = 1900
+
+_COMMON = (
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y%m%d %H%M%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%Y-%m-%d %H:%M",
+)
+
+_CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+_ZONE = r"\s*(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
+_SHAPES = tuple(
+    re.compile(shape, re.ASCII)
+    for shape in (
+        rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)(?:[Tt ]\s*{_CLOCK}{_ZONE})?",
+        rf"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>\d{{4}})(?:,?\s+{_CLOCK}{_ZONE})?",
+        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
+        rf"(?:[Tt ]?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?{_ZONE})?",
+    )
+)
+
+
+def time_of(text: str, zone: tzinfo) -> datetime | None:
+    """Read one time; None if it is not one.
+
+    Parameters
+    ----------
+    text : str
+        ISO 8601, the compact ``20260510 100000``, or German ``10.05.2026 10:00``; a date alone is its midnight.
+    zone : tzinfo
+        Where a time without an offset was written.
+
+    Returns
+    -------
+    datetime or None
+        Aware, UTC, microseconds.
+
+    Examples
+    --------
+    >>> time_of("20260510 100000", ZoneInfo("Europe/Berlin")).isoformat()
+    '2026-05-10T08:00:00+00:00'
+    >>> time_of("30.02.2026", ZoneInfo("Europe/Berlin")) is None
+    True
+    """
+    text = text.strip()
+    for shape in _SHAPES:
+        if match := shape.fullmatch(text):
+            return _instant(match.groupdict(), zone)
+    return None
+
+
+def _instant(part: dict[str, str | None], zone: tzinfo) -> datetime | None:
+    fraction = (part.get("fraction") or "0").ljust(6, "0")[:6]
+    try:
+        naive = datetime(  # noqa: DTZ001 - the zone is put on below
+            int(part["year"] or 0),
+            int(part["month"] or 0),
+            int(part["day"] or 0),
+            int(part.get("hour") or 0),
+            int(part.get("minute") or 0),
+            int(part.get("second") or 0),
+            int(fraction),
+        )
+        if naive.year < EARLIEST_YEAR:
+            return None
+        return localised(naive, _offset(part.get("zone")) or zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _offset(text: str | None) -> tzinfo | None:
+    if not text:
+        return None
+    if text in "Zz":
+        return UTC
+    digits = text[1:].replace(":", "")
+    away = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    return timezone(-away if text[0] == "-" else away)
+
+
+def localised(naive: datetime, zone: tzinfo) -> datetime:
+    """Read a wall-clock time in a zone: repeated hour the later instant, missing hour shifted forward.
+
+    Examples
+    --------
+    >>> localised(datetime(2026, 10, 25, 2, 30), ZoneInfo("Europe/Berlin")).isoformat()
+    '2026-10-25T01:30:00+00:00'
+    >>> localised(datetime(2026, 3, 29, 2, 30), ZoneInfo("Europe/Berlin")).isoformat()
+    '2026-03-29T01:30:00+00:00'
+    """
+    first, second = (naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    # In a gap the earlier offset (fold 0) gives the later instant, in a repeated hour fold 1 does.
+    return max(first, second)
+
+
+def in_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
+    """Read a column of wall-clock times (naive ``Datetime``) in a zone, as UTC microseconds."""
+    naive = naive.cast(pl.Datetime("us"))
+    try:
+        aware = naive.dt.replace_time_zone(zone.key, ambiguous="latest", non_existent="null")
+    except pl.exceptions.PolarsError:  # a zone that polars does not know
+        aware = pl.Series(naive.name, [None] * len(naive), dtype=pl.Datetime("us", "UTC"))
+    times = aware.dt.convert_time_zone("UTC")
+    return _filled(times, naive, lambda value: localised(value, zone))
+
+
+def read_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series:
+    """Read a column of texts into UTC microseconds; null where there is none or where it is not a time."""
+    naive = _exact(texts, _COMMON[0])
+    for spelling in _COMMON[1:]:
+        if naive.null_count() == texts.null_count():
+            break
+        naive = naive.zip_with(naive.is_not_null(), _exact(texts, spelling))
+    naive = naive.zip_with((naive.dt.year() >= EARLIEST_YEAR).fill_null(False), pl.Series([None], dtype=naive.dtype))
+    return _filled(in_utc(naive, zone), texts, lambda text: time_of(text, zone))
+
+
+def _exact(texts: pl.Series, spelling: str) -> pl.Series:
+    return texts.str.to_datetime(spelling, time_unit="us", strict=False, exact=True)
+
+
+def _filled(times: pl.Series, source: pl.Series, read: object) -> pl.Series:
+    """Fill the times that are missing although their source has a value, one distinct value at a time."""
+    missing = times.is_null() & source.is_not_null()
+    if not missing.any():
+        return times
+    values = source.filter(missing).unique()
+    found = pl.Series([read(value) for value in values], dtype=times.dtype)  # type: ignore[operator]
+    filled = source.replace_strict(values, found, default=None, return_dtype=times.dtype)
+    return times.zip_with(~missing, filled)
