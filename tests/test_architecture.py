@@ -46,7 +46,7 @@ NOT_FOR_HELP = (
 )
 
 LONGEST_FUNCTION, USUAL_FUNCTION, LONGEST_FILE = 60, 30, 400
-LONGER_FILES = {"lifecycle.model": 520}  # the one file of nouns; nothing else, and no longer than this
+LONGER_FILES = {"lifecycle.model": 600}  # the one file of nouns; nothing else, and no longer than this
 
 DISK_MODULES = {
     *("os", "shutil", "tempfile", "fcntl", "mmap", "sqlite3", "subprocess", "socket", "glob", "fileinput"),
@@ -188,17 +188,10 @@ def pure(module: Module) -> bool:
 
 
 def functions(module: Module) -> Iterator[tuple[str, int]]:
-    """Every function's name and its lines from ``def`` to the end, without the docstring."""
+    """Every function's name and its lines, from ``def`` to the end, docstring included."""
     for node in ast.walk(module.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno:
-            yield f"{module.name}.{node.name}", node.end_lineno - node.lineno + 1 - docstring_lines(node)
-
-
-def docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    first = node.body[0]
-    if ast.get_docstring(node) is None or not first.end_lineno:
-        return 0
-    return first.end_lineno - first.lineno + 1
+            yield f"{module.name}.{node.name}", node.end_lineno - node.lineno + 1
 
 
 def every(rule: str, modules: list[Module]) -> list[str]:
