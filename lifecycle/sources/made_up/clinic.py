@@ -47,7 +47,7 @@ class Clinic:
     counts : mapping of str to FileCounts
         By file name.
     undeclared : mapping of str to Mapping
-        Dataset to {planted field as the file spells it: non-empty values}. The REST dump has more, of its own.
+        Dataset to {undeclared field as the file spells it: non-empty values}.
     value_leaks, drift : mapping of str to int
         Planted leaks in allowed fields (appointments concerned), and disagreements between log and records.
     due, held : mapping of str to int
@@ -118,8 +118,8 @@ def write_clinic(folder: Path, *, as_of: date, seed: int = 1, appointments: int 
 
 
 def _clinic(folder: Path, as_of: date, visits: list[Visit], files: Mapping[str, File], hold: Visit) -> Clinic:
-    events = ("webpush.ndjson", "webpush-forms.log", "appointmentdeleted.json")
-    appointments = ("export.csv", "export.ndjson.gz")
+    events = ("webpush.ndjson", "webpush-forms.log")
+    appointments = ("export.csv", "export.ndjson.gz", "appointmentdeleted.json")
     due = [v for v in visits if v.group == "due"]
     staying = {p.email for v in visits if v.group not in ("due", "expired") or v is hold for p in people_of(v)}
     written = {p.email for v in due if v.in_records for p in people_of(v)} | {v.person.email for v in due if v.log}
@@ -140,8 +140,8 @@ def _clinic(folder: Path, as_of: date, visits: list[Visit], files: Mapping[str, 
         value_leaks=Counter(leaks),
         drift=Counter(v.drift for v in visits if v.drift),
         due={
-            "events": sum(len(messages(v)) + v.cancelled for v in due),
-            "appointments": sum(len(people_of(v)) for v in due if v.in_records),
+            "events": sum(len(messages(v)) for v in due),
+            "appointments": sum(len(people_of(v)) * v.in_records + v.cancelled for v in due),
         },
         held={"events": len(messages(hold)), "appointments": len(people_of(hold))},
         hold_uid=hold.uid,

@@ -170,7 +170,7 @@ def deleted_dump(visits: list[Visit], now: datetime) -> File:
             "startDateTimeUtc": visit.start.strftime(ISO),
             "timeStamp": messages(visit, now)[-1][0].strftime(ISO),
         }
-        file.add(visit, json.dumps(row, ensure_ascii=False))
+        file.add(visit, json.dumps(row, ensure_ascii=False), ("deletedBy", "servicesText"))
     return file
 
 
