@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import polars as pl
+
+Noun = TypeVar("Noun")
 
 UTC_TIME = pl.Datetime("us", "UTC")
 
@@ -229,6 +231,41 @@ class Hold:
     rows: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One ingested file as the store remembers it: read = stored + duplicates + rejected + expired.
+
+    ``path`` is for the terminal only; findings name the file by its number. ``last_day_0`` is the latest day 0 of
+    anything in it, ``rejects`` maps a reason to (count, first line, last line).
+    """
+
+    source: int
+    path: str
+    format: str
+    dataset: str
+    channel: str
+    read: int
+    stored: int
+    replaced: int
+    duplicates: int
+    rejected: int
+    expired: int
+    last_day_0: date | None
+    consumed: bool
+    undeclared: Mapping[str, int] = field(default_factory=dict)
+    rejects: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Rows of one dataset with the same local day 0 (None: no usable date). Not for display: see :class:`Week`."""
+
+    dataset: str
+    day_0: date | None
+    held: bool
+    rows: int
+
+
 # --- what a report is made of --------------------------------------------------------------------
 
 
@@ -338,6 +375,105 @@ class Facts:
     changes: Mapping[str, int] = field(default_factory=dict)
 
 
+# --- carrying out a deletion ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What a residue scan (Restdatenprüfung) saw.
+
+    A control is a value of a doomed row that no retained row holds. ``found_in_old`` counts the controls that the
+    scan found in the old bytes (so that its silence means something), ``found_in_new`` those found afterwards.
+    """
+
+    places: int
+    files: int
+    bytes: int
+    controls: int
+    found_in_old: int
+    found_in_new: int
+
+    @property
+    def outcome(self) -> Outcome:
+        """Failed when anything is left; unknown when the scan was blind to what it looked for."""
+        if self.found_in_new:
+            return Outcome.FAILED
+        return Outcome.PASSED if 0 < self.controls == self.found_in_old else Outcome.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The order to erase one run's rows, as the plan and its approval fixed it.
+
+    Attributes
+    ----------
+    cutoffs, rules : mapping of str to Cutoffs or Rule
+        Per dataset, at ``as_of``.
+    key : bytes
+        The run's tombstone key.
+    tombstones : callable
+        Returns the planned tombstones, sorted; ``tombstones_sha256`` is the digest of that file.
+    retained_digest : callable of (dataset, rows, sum of row hashes) to hex
+        HMAC under the run's key.
+    residual_files : frozenset of Path
+        Ingested files that lie in the workspace: known to hold what they hold, and not searched.
+    """
+
+    run_id: str
+    plan_sha256: str
+    as_of: date
+    zone: str
+    cutoffs: Mapping[str, Cutoffs]
+    rules: Mapping[str, Rule]
+    key: bytes
+    tombstones: Callable[[], Iterable[str]]
+    tombstones_sha256: str
+    retained_digest: Callable[[str, int, int], str]
+    residual_files: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDrift:
+    """The due rows are no longer those of the plan; nothing was deleted."""
+
+    appeared: int
+    vanished: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedSet:
+    """One dataset of one store after the commit, as its marker row says."""
+
+    store: str
+    dataset: str
+    deleted: int
+    retained: int
+    retained_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What a store erased, and what it counted before it committed: rows before their day, and what was left.
+
+    ``key_hashes`` (64-bit hashes of the erased rows' key columns) only makes the look afterwards quicker; a run that
+    goes on after a crash does without.
+    """
+
+    sets: tuple[ErasedSet, ...]
+    deleted_before_due: int
+    residue: Residue
+    key_hashes: pl.Series | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a new connection sees after the commit."""
+
+    still_due: int
+    tombstoned_still_present: int
+    retained_set_unchanged: bool
+
+
 # --- ports ---------------------------------------------------------------------------------------
 
 
@@ -349,6 +485,25 @@ class Checkpoint:
     size: int
     root: str
     text: str
+
+
+class Store(Protocol):
+    """A place that is managed: it counts, erases and can be looked at again."""
+
+    @property
+    def name(self) -> str: ...
+    def counts(self, cutoffs: Mapping[str, Cutoffs]) -> tuple[StoreCounts, ...]: ...
+    def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> Iterator[str]: ...
+    def erased(self, run_id: str) -> Erased | None: ...
+    def erase(self, order: Erasure) -> Erased | PlanDrift: ...
+    def verify(self, order: Erasure, erased: Erased) -> Verified: ...
+
+
+class Digests(Protocol):
+    """The keyed digests of the evidence format (HMAC-SHA-256 under a run's tombstone key), as lower-case hex."""
+
+    def due_set(self, key: bytes, tombstones: Iterable[str]) -> str: ...
+    def retained_set(self, key: bytes, dataset: str, count: int, hash_sum: int) -> str: ...
 
 
 class Ledger(Protocol):
@@ -388,6 +543,18 @@ def as_json(thing: Any) -> Any:
     if isinstance(thing, Path):
         return str(thing)
     return thing
+
+
+def from_json(noun: type[Noun], table: Mapping[str, Any]) -> Noun:
+    """Fill a flat noun from what :func:`as_json` made of it; keys that it does not know are left out.
+
+    Examples
+    --------
+    >>> from_json(StoreCounts, as_json(StoreCounts("workspace", "events", 3, 1, 0, 0, 2))).retained
+    2
+    """
+    names = {_camel(each.name): each.name for each in fields(cast(Any, noun))}
+    return noun(**{names[key]: value for key, value in table.items() if key in names})
 
 
 def _camel(name: str) -> str:

@@ -1,0 +1,302 @@
+"""The files of a run, as bytes: plan, approval, intent, deleted, verified, record, aborted. Pure.
+
+Files are digested and signed as the bytes they are (indented UTF-8 JSON); there is no canonical form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from lifecycle.model import Erased, Outcome, Residual, Rule, StoreCounts, Verified, as_json, from_json
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:lifecycle:deletion-run:v1"
+
+PLAN = "1-plan.json"
+APPROVAL = "2-approval.json"
+TOMBSTONES = "tombstones.txt"
+INTENT = "3-intent.json"
+DELETED = "4-deleted.json"
+VERIFIED = "5-verified.json"
+RECORD = "6-record.json"
+ABORTED = "6-aborted.json"
+PROOF = ".tlog-proof"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What must go, in every store, at ``as_of`` (fixed here; nothing later asks the clock for it).
+
+    ``count`` is the number of distinct tombstones, ``due_set`` an HMAC over them, so that nobody can exchange
+    people between approval and deletion.
+    """
+
+    run_id: str
+    as_of: date
+    time_zone: str
+    policy_sha256: str
+    rules: tuple[Rule, ...]
+    stores: tuple[StoreCounts, ...]
+    count: int
+    due_set: str
+    tombstone_key_id: str
+    tool_version: str
+    planned_at: datetime
+    trigger: str
+
+    @property
+    def before(self) -> int:
+        return sum(each.before for each in self.stores)
+
+    @property
+    def due(self) -> int:
+        """Rows due, held ones included."""
+        return sum(each.due for each in self.stores)
+
+    @property
+    def held(self) -> int:
+        return sum(each.held for each in self.stores)
+
+    @property
+    def no_anchor(self) -> int:
+        return sum(each.no_anchor for each in self.stores)
+
+    @property
+    def retained(self) -> int:
+        return sum(each.retained for each in self.stores)
+
+    def to_bytes(self) -> bytes:
+        return to_bytes(as_json(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Plan:
+        table = json.loads(data)
+        return cls(
+            run_id=table["runId"],
+            as_of=date.fromisoformat(table["asOf"]),
+            time_zone=table["timeZone"],
+            policy_sha256=table["policySha256"],
+            rules=tuple(from_json(Rule, rule) for rule in table["rules"]),
+            stores=tuple(from_json(StoreCounts, store) for store in table["stores"]),
+            count=table["count"],
+            due_set=table["dueSet"],
+            tombstone_key_id=table["tombstoneKeyId"],
+            tool_version=table["toolVersion"],
+            planned_at=datetime.fromisoformat(table["plannedAt"]),
+            trigger=table["trigger"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a standing approval covers: rows that may go in one run, and percent of all rows that may be due."""
+
+    max_rows: int
+    max_percent: float
+
+    def exceeded_by(self, plan: Plan) -> str:
+        """Say in words which limit a plan exceeds; empty when it is covered."""
+        going = plan.due - plan.held
+        if going > self.max_rows:
+            return f"{going} rows would go; the standing approval covers {self.max_rows}."
+        percent = 100 * plan.due / plan.before if plan.before else 0.0
+        if percent > self.max_percent:
+            return f"{percent:.1f} % of all rows are due; the standing approval covers {self.max_percent:g} %."
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingApproval:
+    """A limited standing order for the nightly job (Dauerfreigabe)."""
+
+    role: str
+    limits: Limits
+    until: date
+    nonce: str
+    approved_at: datetime
+    signed: bool = False
+
+    def to_bytes(self) -> bytes:
+        return to_bytes(as_json(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> StandingApproval:
+        table = json.loads(data)
+        return cls(
+            role=table["role"],
+            limits=from_json(Limits, table["limits"]),
+            until=date.fromisoformat(table["until"]),
+            nonce=table["nonce"],
+            approved_at=datetime.fromisoformat(table["approvedAt"]),
+            signed=table["signed"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The second person's word on one plan, or the standing approval that covers it. Names a role, never a person."""
+
+    run_id: str
+    plan_sha256: str
+    role: str
+    limits: Limits | None
+    nonce: str
+    approved_at: datetime
+    standing: StandingApproval | None
+    signed: bool
+
+    def to_bytes(self) -> bytes:
+        return to_bytes(as_json(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Approval:
+        table = json.loads(data)
+        standing = table["standing"]
+        return cls(
+            run_id=table["runId"],
+            plan_sha256=table["planSha256"],
+            role=table["role"],
+            limits=from_json(Limits, table["limits"]) if table["limits"] else None,
+            nonce=table["nonce"],
+            approved_at=datetime.fromisoformat(table["approvedAt"]),
+            standing=StandingApproval.from_bytes(json.dumps(standing).encode()) if standing else None,
+            signed=table["signed"],
+        )
+
+
+def intent(run_id: str, count: int, subjects: Mapping[str, bytes | str], at: datetime) -> bytes:
+    """Return the leaf that is in the log before anything is deleted."""
+    return _statement(subjects, {"event": "intent", "runId": run_id, "count": count, "recordedAt": at})
+
+
+def deleted(run_id: str, erased: Iterable[Erased], at: datetime) -> bytes:
+    """Return what every store says it deleted and kept, from its marker rows."""
+    stores = [
+        {
+            "store": each.store,
+            "dataset": each.dataset,
+            "deleted": each.deleted,
+            "retained": each.retained,
+            "retainedSet": each.retained_digest,
+        }
+        for one in erased
+        for each in one.sets
+    ]
+    return to_bytes({"runId": run_id, "stores": stores, "deletedAt": at.isoformat()})
+
+
+def verified(run_id: str, erased: Iterable[Erased], seen: Iterable[Verified], at: datetime) -> bytes:
+    """Return what a new connection saw afterwards, and what the residue scan found."""
+    seen, erased = tuple(seen), tuple(erased)
+    residues = [one.residue for one in erased]
+    return to_bytes(
+        {
+            "runId": run_id,
+            "stillDue": sum(one.still_due for one in seen),
+            "deletedBeforeDue": sum(one.deleted_before_due for one in erased),
+            "tombstonedStillPresent": sum(one.tombstoned_still_present for one in seen),
+            "retainedSetUnchanged": all(one.retained_set_unchanged for one in seen),
+            "residue": {
+                "places": sum(one.places for one in residues),
+                "files": sum(one.files for one in residues),
+                "bytes": sum(one.bytes for one in residues),
+                "controls": sum(one.controls for one in residues),
+                "foundInOld": sum(one.found_in_old for one in residues),
+                "foundInNew": sum(one.found_in_new for one in residues),
+                "outcome": _worst(one.outcome for one in residues),
+            },
+            "verifiedAt": at.isoformat(),
+        }
+    )
+
+
+def checks_of(verified_file: bytes) -> dict[str, str]:
+    """Turn ``5-verified.json`` into the record's checks, each with one of three outcomes."""
+    table = json.loads(verified_file)
+    return {
+        "nothing-early": _passed(table["deletedBeforeDue"] == 0),
+        "nothing-still-due": _passed(table["stillDue"] == 0),
+        "erased-rows-gone": _passed(table["tombstonedStillPresent"] == 0),
+        "retained-unchanged": _passed(table["retainedSetUnchanged"]),
+        "residue": table["residue"]["outcome"],
+    }
+
+
+def record(
+    run_id: str,
+    subjects: Mapping[str, bytes | str],
+    counts: Mapping[str, int],
+    checks: Mapping[str, str],
+    erasure: str,
+    residuals: Iterable[Residual],
+    at: datetime,
+) -> bytes:
+    """Return the deletion record (Löschnachweis): the leaf that seals a run."""
+    left = [{"where": one.where, "untilAt": one.until.isoformat() if one.until else None} for one in residuals]
+    predicate = {
+        "event": "sealed",
+        "runId": run_id,
+        "counts": dict(counts),
+        "checks": dict(checks),
+        "erasure": erasure,
+        "residuals": left,
+        "recordedAt": at,
+    }
+    return _statement(subjects, predicate)
+
+
+def aborted(
+    run_id: str, subjects: Mapping[str, bytes | str], reason: str, appeared: int, vanished: int, at: datetime
+) -> bytes:
+    """Return the leaf of a run that ended without deleting anything."""
+    predicate = {
+        "event": "aborted",
+        "runId": run_id,
+        "reason": reason,
+        "appeared": appeared,
+        "vanished": vanished,
+        "recordedAt": at,
+    }
+    return _statement(subjects, predicate)
+
+
+def to_bytes(table: Any) -> bytes:
+    """Return indented UTF-8 JSON with a final newline."""
+    return (json.dumps(table, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def sha256_hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def predicate_of(statement: bytes) -> dict[str, Any]:
+    """Return the predicate of a statement's bytes."""
+    found: dict[str, Any] = json.loads(statement)["predicate"]
+    return found
+
+
+def _statement(subjects: Mapping[str, bytes | str], predicate: Mapping[str, Any]) -> bytes:
+    # A file too long to hold in memory comes as its hex digest.
+    digests = {name: data if isinstance(data, str) else sha256_hex(data) for name, data in subjects.items()}
+    return to_bytes(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in digests.items()],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": as_json(predicate),
+        }
+    )
+
+
+def _passed(good: bool) -> str:
+    return Outcome.PASSED if good else Outcome.FAILED
+
+
+def _worst(outcomes: Iterable[Outcome]) -> str:
+    found = set(outcomes)
+    return next(one for one in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.PASSED) if one in found)

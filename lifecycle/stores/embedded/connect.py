@@ -1,0 +1,135 @@
+"""Opening the DuckDB file: alone, offline, and never longer than one call."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lifecycle.errors import StoreError
+from lifecycle.stores.embedded.schema import VERSION, create_statements
+
+if TYPE_CHECKING:
+    import duckdb
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+_MEMORY = "700MB"
+
+
+def create(path: Path) -> None:
+    """Create the store's file with all its tables."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _opened(path, wait_seconds=0) as connection:
+        fill_schema(connection)
+
+
+def fill_schema(connection: duckdb.DuckDBPyConnection, database: str = "main") -> None:
+    """Create the tables in ``database`` (the file itself, or an attached one)."""
+    for statement in create_statements(database):
+        connection.execute(statement)
+    meta = "_meta" if database == "main" else f"{database}._meta"
+    connection.execute(f"INSERT INTO {meta} VALUES ('schema_version', $version)", {"version": str(VERSION)})
+
+
+@contextmanager
+def opened(path: Path, *, wait_seconds: float = 10) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for the length of a ``with`` block, alone; wait for other users, then say who is in the way.
+
+    Raises
+    ------
+    StoreError
+        Missing, a symbolic link, in use by another process, of a newer version, or not a DuckDB file.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise StoreError(f"The store {path.name} is not a plain file.", "put the DuckDB file itself there")
+    if not path.exists():
+        raise StoreError(f"The store {path.name} is missing.", "lifecycle init DIR, or bring the file back")
+    with _opened(path, wait_seconds=wait_seconds) as connection:
+        _refuse_newer(connection, path)
+        yield connection
+
+
+@contextmanager
+def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = _connect(path, wait_seconds)
+    # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call.
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
+        connection.execute("SET preserve_insertion_order = false")
+        yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _connect(path: Path, wait_seconds: float) -> Any:
+    import duckdb
+
+    if _open_in_this_process(path):
+        raise StoreError(f"The store {path.name} is open elsewhere in this process.", "close that connection first")
+    give_up = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return duckdb.connect(str(path), config=_CONFIG)
+        except duckdb.IOException as error:
+            busy = "lock" in str(error).lower()
+            if busy and time.monotonic() < give_up:
+                time.sleep(0.1)
+                continue
+            raise _translated(path, busy) from None
+        except duckdb.Error:
+            raise _translated(path, False) from None
+
+
+def _translated(path: Path, busy: bool) -> StoreError:
+    # DuckDB's own messages can quote what it read, so they stop here.
+    if busy:
+        return StoreError(f"The store {path.name} is in use by another process.", "close it there and try again")
+    return StoreError(f"The store {path.name} cannot be opened as a DuckDB file.", "lifecycle doctor")
+
+
+def _open_in_this_process(path: Path) -> bool:
+    # DuckDB would hand out the instance that is already open, and a swapped file would live on inside it.
+    return str(path.resolve()) in open_files("self")
+
+
+def open_files(process: str) -> set[str]:
+    """Return the paths that a process holds open, as far as this user may see them (Linux; else nothing)."""
+    folder = Path("/proc") / process / "fd"
+    found: set[str] = set()
+    try:
+        descriptors = list(folder.iterdir())
+    except OSError:
+        return found
+    for descriptor in descriptors:
+        try:
+            found.add(os.readlink(descriptor))
+        except OSError:
+            continue
+    return found
+
+
+def _refuse_newer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    import duckdb
+
+    try:
+        row = connection.sql("SELECT value FROM _meta WHERE key = 'schema_version'").fetchall()
+    except duckdb.Error:
+        row = []
+    if not row:
+        raise StoreError(f"{path.name} is a DuckDB file, but not a store of lifecycle.", "lifecycle init DIR")
+    if int(row[0][0]) > VERSION:
+        raise StoreError(
+            f"The store {path.name} has schema version {row[0][0]}; this lifecycle knows {VERSION}.",
+            "use the version of lifecycle that wrote it, or a newer one",
+        )

@@ -1,0 +1,148 @@
+"""SQL texts of the embedded store: which rows are due, their tombstones, their digest. Values are always bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from lifecycle.model import SCHEMAS, TOMBSTONE_KEYS, UTC_TIME, Cutoffs, Rule
+
+TOMBSTONE_PREFIX = b"deletion-tombstone/v1\0"
+_BLOCK = 64
+
+
+def judged(dataset: str, cutoffs: Cutoffs, *, table: str = "", sources: str = "_sources") -> str:
+    """Return a SELECT over every row of ``dataset``: ``row, due_by, held, no_anchor, day_0_at``.
+
+    ``due_by`` names the clause that makes the row due (booked, fallback, cancelled, superseded) and is NULL
+    otherwise. ``table`` may be another relation of the same columns (rows that have just arrived), with a
+    ``rowid``; ``sources`` then names the relation (source, ingested_on) that tells the day of their ingest.
+    """
+    text = _JUDGE_EVENTS if dataset == "events" else _JUDGE_APPOINTMENTS
+    return text.format(
+        source=table or dataset,
+        sources=sources,
+        booked_end=_instant(cutoffs.booked_end),
+        no_anchor=_instant(cutoffs.no_anchor),
+        cancelled="false" if cutoffs.cancelled is None else f"cancelled_at < {_instant(cutoffs.cancelled)}",
+        superseded="false"
+        if cutoffs.superseded is None
+        else f"e.received_at < {_instant(cutoffs.superseded)} AND e.command <> 'DELETED' AND {_ORDER} < l.last",
+        order=_ORDER,
+    )
+
+
+_JUDGE_APPOINTMENTS = """
+SELECT e.rowid AS row, coalesce(e.ends_at, e.starts_at) AS day_0_at, day_0_at IS NULL AS no_anchor,
+       CASE WHEN e.status = 'cancelled' THEN e.received_at END AS cancelled_at,
+       CASE WHEN day_0_at < {booked_end} THEN 'booked'
+            WHEN no_anchor AND coalesce(e.received_at, s.ingested_on::TIMESTAMPTZ) < {no_anchor} THEN 'fallback'
+            WHEN {cancelled} THEN 'cancelled' END AS due_by,
+       e.appointment_uid IN (SELECT h.appointment_uid FROM _holds h WHERE h.lifted_on IS NULL) AS held
+FROM {source} e LEFT JOIN {sources} s ON s.source = e._source
+"""
+
+# Which booking is the last: any MODIFIED beats any CREATED, then the later receipt, then the later end. DELETED
+# gives dates only where nothing else does. A number, because comparing numbers is several times faster than rows.
+_ORDER = (
+    "((CASE e.command WHEN 'MODIFIED' THEN 2 WHEN 'CREATED' THEN 1 ELSE 0 END)::HUGEINT << 124)"
+    " + ((coalesce(epoch_us(e.received_at), -1::BIGINT) + 1)::HUGEINT << 62)"
+    " + (epoch_us(coalesce(e.ends_at, e.starts_at)) + (1::BIGINT << 61))"
+)
+
+_JUDGE_EVENTS = """
+SELECT e.rowid AS row, l.day_0_at AS day_0_at, l.day_0_at IS NULL AS no_anchor, l.cancelled_at AS cancelled_at,
+       CASE WHEN l.day_0_at < {booked_end} THEN 'booked'
+            WHEN no_anchor AND coalesce(l.received_at, s.ingested_on::TIMESTAMPTZ) < {no_anchor} THEN 'fallback'
+            WHEN {cancelled} THEN 'cancelled'
+            WHEN {superseded} THEN 'superseded' END AS due_by,
+       e.appointment_uid IN (SELECT h.appointment_uid FROM _holds h WHERE h.lifted_on IS NULL) AS held
+FROM {source} e
+JOIN (
+    SELECT e.channel, coalesce(e.appointment_uid, '') AS uid,
+           CASE WHEN e.appointment_uid IS NULL THEN e.rowid END AS lone,
+           max({order}) AS last,
+           arg_max(coalesce(e.ends_at, e.starts_at), {order}) AS day_0_at,
+           max(e.received_at) AS received_at,
+           max(e.received_at) FILTER (e.command = 'DELETED') AS deleted_at,
+           CASE WHEN deleted_at >= coalesce(max(e.received_at) FILTER (e.command <> 'DELETED'), deleted_at)
+                THEN deleted_at END AS cancelled_at
+    FROM {source} e GROUP BY ALL
+) l ON l.channel IS NOT DISTINCT FROM e.channel AND l.uid = coalesce(e.appointment_uid, '')
+   AND l.lone IS NOT DISTINCT FROM CASE WHEN e.appointment_uid IS NULL THEN e.rowid END
+LEFT JOIN {sources} s ON s.source = e._source
+"""
+
+
+def not_yet_due_by_calendar(rule: Rule, zone: str, as_of: date) -> str:
+    """Return a condition on ``day_0_at`` that is true when the row is *not* due, by calendar arithmetic in SQL.
+
+    Deliberately another way than :class:`Cutoffs`: what is about to be deleted is counted once more with it.
+    """
+    day_0 = f"(day_0_at AT TIME ZONE '{zone}')::DATE"
+    by_period = f"{day_0} + {rule.period_days}"
+    last = by_period
+    if rule.cap_months is not None:
+        last = f"least({by_period}, ({day_0} + INTERVAL {rule.cap_months} MONTH)::DATE)"
+    return f"{last} - {rule.lead_days} > DATE '{as_of.isoformat()}'"
+
+
+def tombstone(dataset: str, alias: str = "e") -> str:
+    """Return an expression: the tombstone of one row as lower-case hex, equal to ``hmac`` with SHA-256.
+
+    Needs the parameters of :func:`hmac_pads`. DuckDB has no HMAC; two nested hashes over bytes are one.
+    """
+    parts = [_netstring(f"'{dataset}'")]
+    for name in TOMBSTONE_KEYS[dataset]:
+        parts.append(_key_part(f"{alias}.{name}", name, SCHEMAS[dataset][name]))
+    return f"sha256($outer || unhex(sha256($inner || encode({' || '.join(parts)}))))"
+
+
+def hmac_pads(key: bytes) -> Mapping[str, bytes]:
+    """Return the two bound parameters that turn :func:`tombstone` into an HMAC under ``key`` (32 bytes)."""
+    padded = key.ljust(_BLOCK, b"\0")
+    return {
+        "inner": bytes(byte ^ 0x36 for byte in padded) + TOMBSTONE_PREFIX,
+        "outer": bytes(byte ^ 0x5C for byte in padded),
+    }
+
+
+def row_hash(dataset: str, alias: str = "e") -> str:
+    """Return an expression: a 64-bit hash over all declared columns of a row."""
+    return f"hash({', '.join(f'{alias}.{name}' for name in SCHEMAS[dataset])})"
+
+
+def key_hash(dataset: str, alias: str = "e") -> str:
+    """Return an expression: a 64-bit hash over the columns that a tombstone speaks of."""
+    return f"hash({', '.join(f'{alias}.{name}' for name in TOMBSTONE_KEYS[dataset])})"
+
+
+def _key_part(column: str, name: str, dtype: object) -> str:
+    if dtype == UTC_TIME:
+        text = f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    else:
+        text = column if str(dtype) == "String" else f"{column}::VARCHAR"
+    missing = f"{len(name) + 1}:{name}?,0:,"
+    return f"coalesce('{len(name)}:{name},' || {_netstring(text)}, '{missing}')"
+
+
+def _netstring(text: str) -> str:
+    return f"strlen({text}) || ':' || {text} || ','"
+
+
+def _instant(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+
+
+SET_CHECKS: Mapping[tuple[str, str], str] = {
+    ("unique-key", "appointments"): "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM appointments "
+    "WHERE appointment_uid IS NOT NULL GROUP BY channel, appointment_uid, participant, starts_at HAVING n > 1)",
+    ("series", "appointments"): "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM appointments "
+    "WHERE appointment_uid IS NOT NULL GROUP BY channel, appointment_uid, participant "
+    "HAVING count(DISTINCT starts_at) > 1)",
+    # Several bookings of one rank and no receipt to tell them apart: the later end was taken.
+    ("order-unknown", "events"): "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM events "
+    "WHERE appointment_uid IS NOT NULL AND received_at IS NULL AND command IN ('CREATED', 'MODIFIED') "
+    "GROUP BY channel, appointment_uid, command HAVING n > 1)",
+}
+"""Checks over all rows of a dataset: (check, dataset) to a query that counts the rows concerned."""

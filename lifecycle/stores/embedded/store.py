@@ -1,0 +1,213 @@
+"""The embedded default: one DuckDB file in the workspace's ``data`` folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from lifecycle.errors import UsageError
+from lifecycle.model import (
+    SCHEMAS,
+    Cutoffs,
+    DayCount,
+    Erased,
+    Erasure,
+    Hold,
+    PlanDrift,
+    SourceRow,
+    StoreCounts,
+    Verified,
+)
+from lifecycle.stores.embedded import erase, sql
+from lifecycle.stores.embedded.connect import create, opened
+from lifecycle.stores.embedded.ingest import Intake
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH_ROWS = 200_000
+
+
+class EmbeddedStore:
+    """The workspace's own store. Every method opens the file, does one thing, and closes it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The DuckDB file.
+    root : pathlib.Path
+        The workspace, whose files the residue scan searches.
+    wait_seconds : float
+        How long to wait for other users of the file.
+    """
+
+    name = "workspace"
+
+    def __init__(self, path: Path, root: Path, *, wait_seconds: float = 10) -> None:
+        self._path = path
+        self._root = root
+        self._wait_seconds = wait_seconds
+
+    def create(self) -> None:
+        """Create the file with its tables."""
+        create(self._path)
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with opened(self._path, wait_seconds=self._wait_seconds) as db:
+            yield db
+
+    # --- taking in ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def intake(self, today: date, zone: ZoneInfo) -> Iterator[Intake]:
+        """Open an :class:`Intake` for one call; the store's file is complete and without a log when it ends."""
+        with self._opened() as db:
+            yield Intake(db, today, zone)
+            db.execute("CHECKPOINT")
+
+    def sources(self) -> tuple[SourceRow, ...]:
+        """Return what is known of every ingested file, in the order of their numbers."""
+        with self._opened() as db:
+            rows = db.sql(
+                "SELECT source, path, format, dataset, channel, read, stored, replaced, duplicates, rejected, "
+                "expired, last_day_0, consumed FROM _sources ORDER BY source"
+            ).fetchall()
+            undeclared = db.sql("SELECT source, field, count FROM _undeclared ORDER BY source, field").fetchall()
+            rejects = db.sql("SELECT * FROM _rejects ORDER BY source, reason").fetchall()
+        return tuple(
+            replace(
+                SourceRow(*row),
+                undeclared={name: count for source, name, count in undeclared if source == row[0]},
+                rejects={reason: tuple(found) for source, reason, *found in rejects if source == row[0]},
+            )
+            for row in rows
+        )
+
+    def mark_consumed(self, source: int) -> None:
+        """Remember that an ingested file was removed after it was stored."""
+        with self._opened() as db:
+            db.execute("UPDATE _sources SET consumed = true WHERE source = $source", {"source": source})
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def rows(self, dataset: str) -> Iterator[pl.DataFrame]:
+        """Yield all rows of a dataset in batches, declared columns only."""
+        with self._opened() as db:
+            relation = db.sql(f"SELECT {', '.join(SCHEMAS[dataset])} FROM {dataset}")
+            for batch in relation.to_arrow_reader(_BATCH_ROWS):
+                yield pl.DataFrame(pl.from_arrow(batch))
+
+    def columns(self, dataset: str) -> dict[str, str]:
+        """Return the columns that the table really has and their types, internal ones left out."""
+        with self._opened() as db:
+            rows = db.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $table "
+                "AND database_name = current_database() AND NOT starts_with(column_name, '_') ORDER BY column_index",
+                {"table": dataset},
+            ).fetchall()
+        return dict(rows)
+
+    def counts(self, cutoffs: Mapping[str, Cutoffs]) -> tuple[StoreCounts, ...]:
+        """Count per dataset what is here, due, held and without a usable date."""
+        with self._opened() as db:
+            return tuple(self._count(db, dataset, each) for dataset, each in cutoffs.items())
+
+    def _count(self, db: duckdb.DuckDBPyConnection, dataset: str, cutoffs: Cutoffs) -> StoreCounts:
+        before, due, held, no_anchor = db.sql(
+            "SELECT count(*), count(*) FILTER (due_by IS NOT NULL), count(*) FILTER (due_by IS NOT NULL AND held), "
+            f"count(*) FILTER (no_anchor) FROM ({sql.judged(dataset, cutoffs)})"
+        ).fetchall()[0]
+        return StoreCounts(self.name, dataset, before, due, held, no_anchor, before - due + held)
+
+    def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> Iterator[str]:
+        """Yield the distinct tombstones of what is due and not held, sorted."""
+        with self._opened() as db:
+            for dataset, each in cutoffs.items():
+                db.execute(
+                    f"CREATE TEMP TABLE doomed_{dataset} AS SELECT row FROM ({sql.judged(dataset, each)}) "
+                    "WHERE due_by IS NOT NULL AND NOT coalesce(held, false)"
+                )
+            yield from erase.tombstones_of_doomed(db, tuple(cutoffs), key)
+
+    def day_counts(self, cutoffs: Mapping[str, Cutoffs], zone: ZoneInfo) -> tuple[DayCount, ...]:
+        """Count rows per dataset, local day 0 and hold. For aggregates and overdue days; never shown as it is."""
+        with self._opened() as db:
+            found: list[DayCount] = []
+            for dataset, each in cutoffs.items():
+                rows = db.sql(
+                    f"SELECT (day_0_at AT TIME ZONE '{zone.key}')::DATE AS day_0, coalesce(held, false), count(*) "
+                    f"FROM ({sql.judged(dataset, each)}) GROUP BY ALL ORDER BY ALL"
+                ).fetchall()
+                found += [DayCount(dataset, *row) for row in rows]
+        return tuple(found)
+
+    def set_checks(self) -> dict[tuple[str, str], int]:
+        """Count what can only be seen over all rows: (check, dataset) to the number of rows concerned."""
+        with self._opened() as db:
+            return {name: int(db.sql(query).fetchall()[0][0]) for name, query in sql.SET_CHECKS.items()}
+
+    # --- erasing -----------------------------------------------------------------------------------
+
+    def erase(self, order: Erasure) -> Erased | PlanDrift:
+        """Rewrite the file without the due rows and prove it; see :class:`erase.Rewrite`."""
+        return erase.Rewrite(self._path, self._root, self.name, order, self._wait_seconds).run()
+
+    def erased(self, run_id: str) -> Erased | None:
+        """Return what the marker rows of a run say; None where it never committed here."""
+        with self._opened() as db:
+            return erase.erased(db, run_id)
+
+    def runs(self) -> frozenset[str]:
+        """Return the ids of all runs that have a marker here."""
+        with self._opened() as db:
+            return frozenset(row[0] for row in db.sql("SELECT DISTINCT run_id FROM _deletion_runs").fetchall())
+
+    def verify(self, order: Erasure, erased: Erased) -> Verified:
+        """Look at the store after the commit, on a new connection."""
+        with self._opened() as db:
+            return erase.verified(db, order, erased)
+
+    # --- holds -------------------------------------------------------------------------------------
+
+    def holds(self) -> tuple[Hold, ...]:
+        """Return every hold with the number of rows it concerns."""
+        with self._opened() as db:
+            rows = db.sql(
+                "SELECT h.*, (SELECT count(*) FROM appointments e WHERE e.appointment_uid = h.appointment_uid) + "
+                "(SELECT count(*) FROM events e WHERE e.appointment_uid = h.appointment_uid) "
+                "FROM _holds h ORDER BY number"
+            ).fetchall()
+        return tuple(Hold(*row) for row in rows)
+
+    def add_hold(self, hold: Hold) -> Hold:
+        """Store a hold and return it with its number; the uid need not have rows yet."""
+        with self._opened() as db:
+            number = db.sql("SELECT coalesce(max(number), 0) + 1 FROM _holds").fetchall()[0][0]
+            db.execute(
+                "INSERT INTO _holds VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                [number, hold.appointment_uid, hold.ground, hold.reference, hold.set_by, hold.set_on, hold.review_on],
+            )
+        return next(each for each in self.holds() if each.number == number)
+
+    def lift_hold(self, number: int, on: date) -> Hold:
+        """End a hold; its rows fall due by the rule again.
+
+        Raises
+        ------
+        UsageError
+            No such hold, or it was lifted before.
+        """
+        found = [each for each in self.holds() if each.number == number]
+        if not found or found[0].lifted_on:
+            raise UsageError(f"There is no hold {number} in force.", "lifecycle hold list")
+        with self._opened() as db:
+            db.execute("UPDATE _holds SET lifted_on = $on WHERE number = $number", {"on": on, "number": number})
+        return next(each for each in self.holds() if each.number == number)
