@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ NOT_FOR_HELP = (
 )
 
 LONGEST_FUNCTION, USUAL_FUNCTION, LONGEST_FILE = 60, 30, 400
+TABLES = frozenset({"lifecycle.contract.values.registry"})  # lists the files of its folder, which know it too
 LONGER_FILES = {"lifecycle.model": 600}  # the one file of nouns; nothing else, and no longer than this
 
 DISK_MODULES = {
@@ -56,7 +58,7 @@ DISK_METHODS = {
     *("iterdir", "rglob", "glob", "exists", "is_file", "is_dir", "stat", "lstat", "symlink_to", "hardlink_to"),
     *("resolve", "cwd", "home", "expanduser"),
 }
-FRAME_FILES = ("read_", "write_", "scan_", "sink_")  # polars.read_csv, frame.write_parquet, ...
+FRAME_FILES = re.compile("(read|write|scan|sink)_(csv|parquet|ndjson|json|ipc|avro|excel|database|delta)")
 CLOCKS = frozenset({("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("datetime", "today")})
 
 
@@ -179,7 +181,7 @@ def reaches_out(node: ast.Call) -> bool:
         return False
     owner = node.func.value
     clock = isinstance(owner, (ast.Name, ast.Attribute)) and (getattr(owner, "id", getattr(owner, "attr", "")), name)
-    return name in DISK_METHODS or name.startswith(FRAME_FILES) or clock in CLOCKS
+    return name in DISK_METHODS or bool(FRAME_FILES.match(name)) or clock in CLOCKS
 
 
 def pure(module: Module) -> bool:
@@ -277,16 +279,22 @@ def test_the_verifier_stands_alone() -> None:
 
 
 def test_modules_import_each_other_in_one_direction() -> None:
-    """No import loops, so no imports hidden in functions to dodge them."""
-    names = {module.name for module in MODULES}
-    graph = {module.name: {t for t, _ in module.imports() if t in names - {module.name}} for module in MODULES}
-    for package in {n for n in names if any(other.startswith(n + ".") for other in names)}:
-        graph[package] = {t for t in graph[package] if not t.startswith(package + ".")}
-    while leaves := [name for name, needs in graph.items() if not needs]:
-        for name in leaves:
-            del graph[name]
-        graph = {name: needs - set(leaves) for name, needs in graph.items()}
-    assert sorted(graph) == [], "these import each other in a circle, or import one that does"
+    """No import loops, and no imports hidden in functions to dodge one."""
+    assert circle(MODULES, leave_out=TABLES) == []
+    assert circle([written("lifecycle.a", "import lifecycle.b"), written("lifecycle.b", "import lifecycle.a")])
+
+
+def circle(modules: list[Module], leave_out: frozenset[str] = frozenset()) -> list[str]:
+    """The modules that import each other in a circle, and those that need one of them."""
+    names = {module.name for module in modules}
+    needs = {module.name: {t for t, _ in module.imports() if t in names - {module.name}} for module in modules}
+    packages = {n for n in names if any(other.startswith(n + ".") for other in names)}
+    inside = {n: n + "." for n in packages} | {n: n.rpartition(".")[0] + "." for n in leave_out & names}
+    for name, prefix in inside.items():
+        needs[name] = {t for t in needs[name] if not t.startswith(prefix)}
+    while leaves := {name for name, wanted in needs.items() if not wanted}:
+        needs = {name: wanted - leaves for name, wanted in needs.items() if name not in leaves}
+    return sorted(needs)
 
 
 def test_functions_are_short() -> None:
