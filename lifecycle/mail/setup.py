@@ -50,7 +50,7 @@ MENU_PATHS: Mapping[str, str] = {
     "setup-retention-missing": _RETENTION,
     "setup-retention-too-long": _RETENTION,
     "setup-consent-evidence": "Patientenakte prüfen, dann lifecycle.toml: [setup] consent_evidence_confirmed_on",
-    "setup-processor-contract": "AVV ablegen, dann lifecycle.toml: [setup.processors]; eTermin: Verwalten >> Datenschutz",
+    "setup-processor-contract": "AVV ablegen (eTermin: Verwalten >> Datenschutz); lifecycle.toml: [setup.processors]",
 }
 """Where each finding is mended."""
 
