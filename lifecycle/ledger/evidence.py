@@ -223,6 +223,11 @@ class EvidenceLedger:
                 return self._keys.create_tombstone_key(run_id)
         return self._keys.tombstone_key(run_id)
 
+    def holds_tombstone_key(self, run_id: str) -> bool:
+        """Tell whether the run's tombstone key is here; it is not once it was destroyed."""
+        self._run_folder(run_id)
+        return self._keys.holds(run_id)
+
     def destroy_tombstone_key(self, run_id: str) -> None:
         """Destroy the key, then write the destruction down as a leaf of its own; again changes nothing.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -157,9 +157,9 @@ class RunWriter:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[EvidenceLedger]:
+def ledger(tmp_path: Path) -> EvidenceLedger:
     """A new, empty ledger."""
-    yield EvidenceLedger.create(
+    return EvidenceLedger.create(
         tmp_path / "evidence", tmp_path / "keys", ORIGIN, now=lambda: datetime(2026, 10, 9, tzinfo=UTC)
     )
 
