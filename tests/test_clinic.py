@@ -1,4 +1,4 @@
-"""The made-up clinic through the real readers into the real store: the counts that were written are the counts found."""
+"""The made-up clinic through the real readers into the real store: what was written is what is counted."""
 
 from __future__ import annotations
 
