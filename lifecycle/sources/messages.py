@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from lifecycle.model import Batch
+from lifecycle.sources.columnar import ColumnarReader
 from lifecycle.sources.documents import elements
-from lifecycle.sources.files import blocks, opened
+from lifecycle.sources.files import Block, blocks, opened
 from lifecycle.sources.formats import Source
 from lifecycle.sources.head import Shape
 from lifecycle.sources.normalise import Layout, batch
-from lifecycle.sources.objects import Members, json_line, members_of, message_line, parse, unwrapped
+from lifecycle.sources.objects import Members, Parsed, json_line, members_of, message_line, parse, unwrapped
 
 ELEMENTS_A_BATCH = 50_000
+WORKERS = max(1, min(4, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,13 @@ class Reading:
     line: Callable[[bytes], Members]
     element: Callable[[Any], Members]
     command: bool = False
+    wrapped: bool = False
 
 
 PLAIN = Reading(json_line, members_of)
 """One JSON object, as it is."""
 
-PUSHED = Reading(message_line, lambda value: unwrapped(members_of(value)), command=True)
+PUSHED = Reading(message_line, lambda value: unwrapped(members_of(value)), command=True, wrapped=True)
 """A web push message: JSON or form variables, bare or in a gateway's wrapper."""
 
 
@@ -49,6 +56,36 @@ def message_batches(source: Source, layout: Layout, reading: Reading) -> Iterato
                 parsed = parse(group, layout.names, reading.element, command=reading.command)
                 yield batch(parsed.slots, layout, parsed.rejects, parsed.undeclared)
             return
-        for block in blocks(stream):
-            parsed = parse(block.lines(), layout.names, reading.line, command=reading.command)
-            yield batch(parsed.slots, layout, [*block.rejects, *parsed.rejects], parsed.undeclared)
+        yield from _in_columns(blocks(stream), layout, reading)
+
+
+def _in_columns(found: Iterator[Block], layout: Layout, reading: Reading) -> Iterator[Batch]:
+    """Read blocks on several threads, each with a reader of its own, and hand them on in their order."""
+    own = threading.local()
+    readers: list[ColumnarReader] = []
+
+    def careful(lines: Iterable[tuple[int, bytes]]) -> Parsed:
+        return parse(lines, layout.names, reading.line, command=reading.command)
+
+    def read(block: Block) -> Batch:
+        if not hasattr(own, "reader"):
+            own.reader = ColumnarReader(layout.names, careful, wrapped=reading.wrapped, command=reading.command)
+            readers.append(own.reader)
+        parsed = own.reader.parse(block) if len(block.numbers) else careful(())
+        return batch(parsed.slots, layout, [*block.rejects, *parsed.rejects], parsed.undeclared)
+
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="source") as pool:
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for block in found:
+                waiting.append(pool.submit(read, block))
+                if len(waiting) > WORKERS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            pool.shutdown()
+            for reader in readers:
+                reader.close()

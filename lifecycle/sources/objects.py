@@ -131,8 +131,8 @@ def unwrapped(members: Members) -> Members:
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether a value says nothing: null, blank text, an empty list or object. ``false`` and 0 say something."""
-    return value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, list) and not value)
+    """Tell whether a value says nothing: null, an empty text, list or object. ``false``, 0 and a blank say something."""
+    return value is None or (isinstance(value, (str, list)) and not value)
 
 
 def slots_of(members: Members, names: Names, undeclared: Counter[str]) -> dict[str, str]:
@@ -212,7 +212,7 @@ def parse(
             found = members(value)
             counted: Counter[str] = Counter()
             slots = slots_of(found, names, counted)
-            if command and "command" not in slots:
+            if command and not slots.get("command", "").strip():
                 raise Unreadable("no-command")
         except Unreadable as unreadable:
             rejects.append(Reject(unreadable.reason, number))

@@ -123,6 +123,8 @@ def in_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
 
 def read_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series:
     """Read a column of texts into UTC microseconds; null where there is none or where it is not a time."""
+    if (times := _iso(texts, zone)) is not None:
+        return times
     naive = _exact(texts, _COMMON[0])
     for spelling in _COMMON[1:]:
         if naive.null_count() == texts.null_count():
@@ -130,6 +132,25 @@ def read_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series:
         naive = naive.zip_with(naive.is_not_null(), _exact(texts, spelling))
     naive = naive.zip_with((naive.dt.year() >= EARLIEST_YEAR).fill_null(False), pl.Series([None], dtype=naive.dtype))
     return _filled(in_utc(naive, zone), texts, lambda text: time_of(text, zone))
+
+
+def _iso(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
+    """Read a column in which every text is ISO 8601, all without an offset or all with one; else None."""
+    import pyarrow as pa
+
+    # A column with one other text is refused as a whole, before anything was read that the other ways would not.
+    if texts.null_count() == len(texts) or not texts.str.contains("-", literal=True).all():
+        return None
+    column = texts.to_arrow().cast(pa.string())
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            times = pl.Series(texts.name, pl.from_arrow(column.cast(kind)))
+        except pa.ArrowInvalid:
+            continue
+        if times.dt.year().min() < EARLIEST_YEAR:  # type: ignore[operator]
+            return None
+        return in_utc(times, zone) if times.dtype == pl.Datetime("us") else times.cast(pl.Datetime("us", "UTC"))
+    return None
 
 
 def _exact(texts: pl.Series, spelling: str) -> pl.Series:
