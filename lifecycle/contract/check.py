@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
+from lifecycle.contract.json_text import hidden_keys, json_likely
 from lifecycle.contract.keys import KeyCounter
 from lifecycle.contract.rows import BASIC_CHECKS, RowCheck, basic_checks, conformed
 from lifecycle.contract.structure import STRUCTURE_CHECKS, Flaw, structure_flaws
 from lifecycle.contract.tally import Tally, known_channel
 from lifecycle.contract.terms import Contract
+from lifecycle.contract.values.registry import value_checks
+from lifecycle.contract.values.scan import Scanner, Suspects, checks_of, hits_in
 from lifecycle.errors import StoreError
 from lifecycle.model import Finding, Severity
 
 Duplicates = Callable[[], Mapping[str, int]]
 """The store's answer: channel to number of rows that repeat an earlier key (see `keys.repeated_keys_sql`)."""
+
+
+_SLICE = 250_000
+"""Rows looked at together: what is computed on the way stays small however large a batch is."""
 
 
 def check_batches(
@@ -53,13 +60,15 @@ def check_batches(
         Per channel and check; one with outcome passed and count 0 for what passed. Never a value.
     """
     checker = _Checker(contract, store, channel, counts_keys=duplicates is None)
-    for number, batch in enumerate(batches, start=1):
-        try:
-            checker.add(batch, number)
-        except pl.exceptions.PolarsError as error:  # its message may hold values
-            fact = f"Batch {number} of {store} could not be checked ({type(error).__name__})."
-            raise StoreError(fact, "lifecycle check FILE reads an export of it instead") from None
-    return checker.findings(duplicates() if duplicates is not None else None)
+    number = 0
+    try:
+        for number, batch in enumerate(batches, start=1):
+            for part in batch.iter_slices(_SLICE) if batch.height > _SLICE else (batch,):
+                checker.add(part, number)
+        return checker.findings(duplicates() if duplicates is not None else None)
+    except pl.exceptions.PolarsError as error:  # its message may hold values
+        fact = f"Batch {number} of {store} could not be checked ({type(error).__name__})."
+        raise StoreError(fact, "lifecycle check FILE reads an export of it instead") from None
 
 
 class _Checker:
@@ -70,6 +79,7 @@ class _Checker:
         self._keys = KeyCounter(contract.key) if counts_keys else None
         self._flaws: dict[tuple[tuple[str, pl.DataType], ...], tuple[Flaw, ...]] = {}
         self._checks = basic_checks(contract)
+        self._scanner = Scanner(contract)
 
     def add(self, batch: pl.DataFrame, number: int) -> None:
         """Count one batch."""
@@ -85,14 +95,39 @@ class _Checker:
             else:
                 told.append(check)
         count_failures(self._tally, rows, told)
+        self._count_values(rows, unread, channels)
         if self._keys is not None:
             if unread.intersection(self._contract.key) - {"channel"}:
                 self._keys = None  # a key that cannot be read is not unique and not repeated: unknown
             else:
                 self._keys.add(rows)
 
+    def _count_values(self, rows: pl.DataFrame, unread: frozenset[str], channels: list[str]) -> None:
+        texts = [column.name for column in self._contract.columns if column.type == "string"]
+        for field in unread.intersection(texts):
+            for check in checks_of(field):
+                for name in channels:
+                    self._tally.unknown(check.name, field, name, check.severity)
+        for suspects in self._scanner.add(rows, [field for field in texts if field not in unread]):
+            self._count_suspects(suspects)
+
+    def _count_suspects(self, suspects: Suspects) -> None:
+        hits = hits_in(suspects)
+        checks = checks_of(suspects.field)
+        found = [RowCheck(check.name, suspects.field, check.severity, pl.col(check.name)) for check in checks]
+        count_failures(self._tally, hits, found)
+        self._count_hidden(hits.filter(json_likely(pl.col("text"))), suspects.field)
+
+    def _count_hidden(self, texts: pl.DataFrame, field: str) -> None:
+        severity = Severity.ERROR if self._contract.strict else Severity.WARNING
+        for text, name, at in texts.select("text", "_channel", "_at").iter_rows():
+            for key in hidden_keys(text):
+                self._tally.failed("undeclared-field", f"{field}.{key}", name, severity, 1, at, at)
+
     def findings(self, repeated: Mapping[str, int] | None) -> tuple[Finding, ...]:
         """All findings; ``repeated`` is the store's answer about keys, if it was asked."""
+        for suspects in self._scanner.rest():
+            self._count_suspects(suspects)
         if self._keys is not None:
             repeated = self._keys.repeated()
         if repeated is None:
@@ -100,7 +135,8 @@ class _Checker:
         for name, rows in (repeated or {}).items():
             if rows:
                 self._tally.failed("unique-key", "", known_channel(name), Severity.ERROR, rows)
-        return self._tally.findings((*STRUCTURE_CHECKS, *BASIC_CHECKS))
+        values = ((check.name, check.severity) for check in value_checks())
+        return self._tally.findings((*STRUCTURE_CHECKS, *BASIC_CHECKS, *values))
 
     def _structure(self, batch: pl.DataFrame) -> tuple[Flaw, ...]:
         shape = tuple(batch.schema.items())
@@ -112,9 +148,9 @@ class _Checker:
         return self._flaws[shape]
 
     def _count_flaws(self, batch: pl.DataFrame, rows: pl.DataFrame, channels: list[str]) -> None:
-        flaws = self._structure(batch)
+        flaws, schema = self._structure(batch), batch.schema
         columns = list(dict.fromkeys(flaw.column for flaw in flaws if flaw.column is not None))
-        filled = batch.select(_filled(batch.schema[name], name).alias(f"{i}") for i, name in enumerate(columns))
+        filled = batch.select(_filled(schema[name], name).alias(f"{i}") for i, name in enumerate(columns))
         number = {name: f"{i}" for i, name in enumerate(columns)}
         marked = pl.concat([rows.select("_channel", "_at"), filled], how="horizontal") if columns else rows
         hits = {flaw.column: pl.col(number[flaw.column]) if flaw.column else pl.lit(True) for flaw in flaws}

@@ -19,6 +19,23 @@ _ALIASES = {
     ),
 }  # fmt: skip
 
+KNOWN_FIELDS = frozenset(
+    re.findall(
+        r"[a-z]+",
+        """
+        salutation title birthday street zip town city state country company notes customernumber selectedanswers
+        servicestext attachmentlink summarycaldav bookerinfo bookingurl bookinglanguage location loginid password tags
+        newsletter feedbackpermissionaccepted agbaccepted dataprivacyaccepted paymentmethod transactionid vouchercode
+        vouchervalue pricegross waitnumber lastappointmentdate language contactid cid deletedby reference additional a
+        firstname lastname email phone mobile appointmentuid externalid calendarid calendarname serviceids
+        startdatetime enddatetime startdatetimeutc enddatetimeutc bookingdateutc bookingdate command status body
+        receivedat channel origin participant tan tid token meetingpassword diagnosis diagnose icd kvnr insurance
+        krankenkasse birthdate geburtsdatum strasse plz ort notiz bemerkung
+        """,
+    )
+)
+"""Folded names that eTermin, this contract or a careless form use (facts: "every name that carries personal data")."""
+
 _BY_FOLDED = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
 
 _TO_ASCII = str.maketrans(
@@ -48,7 +65,17 @@ def meant_field(name: str) -> str | None:
     >>> meant_field("E-Mäil 2"), meant_field("LASTNAME"), meant_field("notes")
     ('email', 'last_name', None)
     """
+    return _BY_FOLDED.get(folded(name))
+
+
+def folded(name: str) -> str:
+    """A name without case, accents, separators and trailing numbers, in Latin letters.
+
+    Examples
+    --------
+    >>> folded("Straße_2"), folded("additional12")
+    ('strasse', 'additional')
+    """
     plain = unicodedata.normalize("NFKD", name.translate(_TO_ASCII)).casefold()
-    folded = re.sub(r"[^a-z0-9]", "", plain)
-    folded = re.sub(r"(duplicated|copy|kopie)?\d*$", "", folded)
-    return _BY_FOLDED.get(folded)
+    letters = re.sub(r"[^a-z0-9]", "", plain)
+    return re.sub(r"(duplicated|copy|kopie)?\d*$", "", letters)

@@ -48,7 +48,7 @@ def _checks(contract: Contract) -> Iterator[RowCheck]:
             yield RowCheck("required-field", column.name, Severity.ERROR, missing)
         if column.pattern and column.type == "string":
             names = {"email": "email-pattern", "mobile": "mobile-pattern"}
-            fails = ~missing & ~_matches(column)
+            fails = ~missing & ~matches(column)
             yield RowCheck(names.get(column.name, "allowed-word"), column.name, Severity.ERROR, fails)
     if {"email", "mobile", "origin"} <= set(contract.names) and not contract.column("email").required:
         # Booked in eTermin: an e-mail address always. Made in arztkonsultation: one field takes either.
@@ -56,7 +56,7 @@ def _checks(contract: Contract) -> Iterator[RowCheck]:
         yield RowCheck("required-field", "email", Severity.ERROR, blank("email") & (~made_here | blank("mobile")))
 
 
-def _matches(column: Column) -> pl.Expr:
+def matches(column: Column) -> pl.Expr:
     """Whether the pattern holds; a plain choice of words is compared, which is faster than a regular expression."""
     pattern = column.pattern or ""
     words = re.fullmatch(r"\^\((?:\?:)?([\w|]+)\)\$", pattern)
