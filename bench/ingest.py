@@ -22,6 +22,7 @@ write_webpush(Path(sys.argv[1]), int(sys.argv[2]))
 PEER = """
 import sys, duckdb
 with duckdb.connect(sys.argv[2]) as con:
+    con.execute("SET enable_progress_bar = false")  # or it is printed into a pipe, too
     con.execute('''
         CREATE TABLE events AS
         SELECT received_at, body.command, body.appointmentUID, body.startDateTimeUTC, body.endDateTimeUTC,

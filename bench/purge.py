@@ -25,6 +25,7 @@ write_records(Path(sys.argv[1]), int(sys.argv[2]), as_of=date.fromisoformat(sys.
 PEER = """
 import sys, duckdb
 with duckdb.connect() as con:
+    con.execute("SET enable_progress_bar = false")  # or it is printed into a pipe, too
     con.execute(f"ATTACH '{sys.argv[1]}' AS old (READ_ONLY)")
     con.execute(f"ATTACH '{sys.argv[2]}' AS new")
     con.execute("COPY FROM DATABASE old TO new")
