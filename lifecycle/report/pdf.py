@@ -1,4 +1,4 @@
-"""A report as a tagged PDF (PDF/UA-1) by WeasyPrint: the same page, set for paper, the same bytes for the same facts."""
+"""A report as a tagged PDF (PDF/UA-1) by WeasyPrint: the same page set for paper, the same bytes for the same facts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_pdf(document: Document) -> bytes:
 
 def _weasyprint() -> Any:
     try:
-        import weasyprint
+        import weasyprint  # type: ignore[import-untyped]
     except ImportError as error:
         raise ConfigurationError(
             "A PDF needs the package weasyprint, which is not installed.",
@@ -46,7 +46,7 @@ def _weasyprint() -> Any:
     return weasyprint
 
 
-def _refuse(url: str, *_: Any, **__: Any) -> Any:
+def _refuse(*_: Any, **__: Any) -> Any:
     """A report refers to nothing outside itself; whatever asks for it gets nothing."""
     raise ValueError("a report loads no resource")
 
