@@ -19,7 +19,7 @@ COMPANY = "Praxis am Lindenhof"
 ADDRESS = "Lindenhof 1, 00000 Musterstadt"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fixture:
     """A booking to fill a template with. Times are aware and UTC; shown in ``zone``.
 
@@ -41,6 +41,11 @@ class Fixture:
     zone: str = "Europe/Berlin"
     calendar: str = "Dr. Kim Muster"
     service: Mapping[str, str] | None = None
+    real: bool = False
+
+    def __repr__(self) -> str:
+        """Name the booking, never its values: it may be a real one."""
+        return f"Fixture({self.name!r})"
 
     def values(self, language: str) -> Mapping[str, str]:
         """Return the value of every placeholder meaning, in the language asked for."""
@@ -133,6 +138,44 @@ FIXTURES: tuple[Fixture, ...] = (
     ),
 )
 """Every kind of booking that a preview shows. ``LOCATION`` in person is assumed: nobody has documented it."""
+
+
+def real_fixture(record: Mapping[str, object], zone: str = "Europe/Berlin") -> Fixture:
+    """Turn a stored record into a booking, for a terminal or loopback page, on explicit request only.
+
+    Parameters
+    ----------
+    record : mapping
+        Columns of ``APPOINTMENTS_SCHEMA``; ``starts_at`` and ``ends_at`` aware UTC.
+    zone : str
+        The workspace's time zone.
+
+    Returns
+    -------
+    Fixture
+        Marked ``real``: ``build`` refuses it, so it is never written.
+    """
+
+    def text(name: str) -> str:
+        return str(record.get(name) or "")
+
+    starts, ends = record.get("starts_at"), record.get("ends_at")
+    start = starts if isinstance(starts, datetime) else datetime(2026, 11, 9, 13, 30, tzinfo=UTC)
+    return Fixture(
+        "record",
+        {"de": "Echter Datensatz", "en": "Real record"},
+        text("first_name"),
+        text("last_name"),
+        "",
+        text("email"),
+        text("mobile"),
+        start,
+        ends if isinstance(ends, datetime) else start,
+        video=text("location") != "other",
+        zone=zone,
+        calendar=text("calendar_ref"),
+        real=True,
+    )
 
 
 def fixture(name: str) -> Fixture:

@@ -1,0 +1,197 @@
+"""Laying a real test mail beside our text: which tokens eTermin replaced, by what kind of value, and what it changed.
+
+The values are looked at once to tell their kind and are not kept: a ``Comparison`` holds kinds and counts only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from lifecycle.errors import TemplateError
+from lifecycle.mail.markup import visible_text
+from lifecycle.mail.placeholders import Registry, Seen
+from lifecycle.mail.templates import Template, Templates
+
+VALUE_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("empty", re.compile(r"")),
+    ("link", re.compile(r"https?://\S+")),
+    ("email address", re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")),
+    ("tan", re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9]{12}")),
+    ("time", re.compile(r"\d{1,2}[:.]\d{2}(?:\s*(?:Uhr|h|am|pm))?", re.IGNORECASE)),
+    (
+        "date",
+        re.compile(
+            r"(?:\w+\.?,?\s+)?\d{1,2}[./]\s?(?:\d{1,2}[./]|\w+)\s?\d{2,4}|\d{4}-\d{2}-\d{2}|\w+,? \d{1,2} \w+ \d{4}"
+        ),
+    ),
+    ("phone number", re.compile(r"\+?[\d ()/-]{6,20}")),
+    ("number", re.compile(r"\d+")),
+    ("text", re.compile(r".+", re.DOTALL)),
+)
+"""Kinds of values, tried in this order against the whole value."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSeen:
+    """What became of one token: ``kind`` of the value, ``kept`` (stands there unreplaced) or ``not found``."""
+
+    token: str
+    kind: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A real mail beside a template: kinds and counts, no value of the mail.
+
+    Attributes
+    ----------
+    template : str
+    has_html, has_text : bool
+        Which parts the real mail has: whether eTermin takes HTML is not documented.
+    html_escaped : bool
+        True where the tags of our text arrived as visible characters.
+    tokens : tuple of TokenSeen
+    passages, found : int
+        Stretches of fixed text in our template, and how many arrived unchanged.
+    """
+
+    template: str
+    has_html: bool
+    has_text: bool
+    html_escaped: bool
+    tokens: tuple[TokenSeen, ...]
+    passages: int
+    found: int
+
+
+def compare(templates: Templates, eml: bytes, name: str | None = None) -> Comparison:
+    """Lay a test mail, sent to oneself, beside a template.
+
+    Parameters
+    ----------
+    templates : Templates
+    eml : bytes
+        The mail as a mail program saves it (RFC 5322).
+    name : str, optional
+        The template; without it the e-mail template that fits best.
+
+    Raises
+    ------
+    TemplateError
+        If the file is no mail with a text, or nothing fits.
+    """
+    html, text = _bodies(eml)
+    chosen = [templates.get(name)] if name else [item for item in templates if item.channel == "email"]
+    results = [_compared(item, html, text, templates.registry) for item in chosen]
+    if not results:
+        raise TemplateError("There is no e-mail template to compare with.", "lifecycle preview lint templates")
+    best = max(results, key=lambda result: (result.found / max(1, result.passages), result.found))
+    if best.found == 0:
+        raise TemplateError("The mail holds no passage of any template.", "name the template it was sent from")
+    return best
+
+
+def _bodies(eml: bytes) -> tuple[str, str]:
+    message = message_from_bytes(eml, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    bodies = []
+    for kind in ("html", "plain"):
+        part = message.get_body(preferencelist=(kind,))
+        bodies.append(_decoded(part) if part is not None else "")
+    if not any(body.strip() for body in bodies):
+        raise TemplateError("The file is no mail with a text.", "save the mail as .eml in your mail program")
+    return bodies[0], bodies[1]
+
+
+def _decoded(part: object) -> str:
+    assert isinstance(part, EmailMessage)
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
+    try:
+        return data.decode(part.get_content_charset() or "utf-8", errors="replace")
+    except LookupError:
+        return data.decode("utf-8", errors="replace")
+
+
+def _compared(template: Template, html: str, text: str, registry: Registry) -> Comparison:
+    ours = visible_text(template.body) if template.format == "html" else template.body
+    theirs = [_flat(visible_text(body) if is_html else body) for body, is_html in ((html, True), (text, False)) if body]
+    results = [_aligned(_flat(ours), candidate, registry) for candidate in theirs]
+    tokens, passages, found = max(results, key=lambda result: result[2])
+    shown = " ".join(theirs)
+    return Comparison(
+        template.name,
+        bool(html.strip()),
+        bool(text.strip()),
+        template.format == "html" and bool(re.search(r"<(?:table|td|p|h1)\b[^>]*>", shown)),
+        tokens,
+        passages,
+        found,
+    )
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _aligned(ours: str, theirs: str, registry: Registry) -> tuple[tuple[TokenSeen, ...], int, int]:
+    """Walk through the fixed passages in order; what lies between two of them is the value of the tokens there."""
+    seen = list(registry.scan(ours))
+    bounds = [0, *(end for token in seen for end in (token.start, token.end)), len(ours)]
+    passages = [ours[bounds[i] : bounds[i + 1]].strip() for i in range(0, len(bounds), 2)]
+    kinds: dict[str, list[str]] = {}
+    position, found, waiting = 0, 0, list[Seen]()
+    for number, passage in enumerate(passages):
+        start = theirs.find(passage, position) if passage else position
+        if number == len(passages) - 1 and not passage:
+            start = len(theirs)
+        if passage and start >= 0:
+            found += 1
+        if (passage or number == len(passages) - 1) and start >= 0:
+            _note(waiting, theirs[position:start], kinds)
+            waiting, position = [], start + len(passage)
+        elif passage:
+            _note_missing(waiting, kinds)
+            waiting = []
+        if number < len(seen):
+            waiting.append(seen[number])
+    tokens = tuple(TokenSeen(token, _settled(values), len(values)) for token, values in kinds.items())
+    return tokens, sum(1 for passage in passages if passage), found
+
+
+def _note(tokens: list[Seen], between: str, kinds: dict[str, list[str]]) -> None:
+    value = between.strip(" <>")
+    if len(tokens) == 1:
+        kind = "kept" if value == tokens[0].token else kind_of(value)
+        kinds.setdefault(tokens[0].token, []).append(kind)
+        return
+    words = value.split(" ")
+    for number, token in enumerate(tokens):
+        split = kind_of(words[number]) if len(words) == len(tokens) else "unclear"
+        kinds.setdefault(token.token, []).append("kept" if token.token in value else split)
+
+
+def _note_missing(tokens: list[Seen], kinds: dict[str, list[str]]) -> None:
+    for token in tokens:
+        kinds.setdefault(token.token, []).append("not found")
+
+
+def _settled(kinds: list[str]) -> str:
+    """Return the kind that was seen most often, leaving out what told nothing."""
+    telling = [kind for kind in kinds if kind not in {"not found", "unclear"}] or kinds
+    return max(set(telling), key=telling.count)
+
+
+def kind_of(value: str) -> str:
+    """Return what kind of value a text is.
+
+    Examples
+    --------
+    >>> [kind_of(value) for value in ("https://example.org/x", "K7M2P9X4R6T3", "14:30", "09.11.2026", "")]
+    ['link', 'tan', 'time', 'date', 'empty']
+    """
+    return next((kind for kind, pattern in VALUE_KINDS if pattern.fullmatch(value.strip())), "text")
