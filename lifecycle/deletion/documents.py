@@ -19,6 +19,7 @@ PREDICATE_TYPE = "urn:lifecycle:deletion-run:v1"
 
 PLAN = "1-plan.json"
 APPROVAL = "2-approval.json"
+SIGNATURE = "2-approval.json.sig"
 TOMBSTONES = "tombstones.txt"
 INTENT = "3-intent.json"
 DELETED = "4-deleted.json"
@@ -33,7 +34,7 @@ class Plan:
     """What must go, in every store, at ``as_of`` (fixed here; nothing later asks the clock for it).
 
     ``count`` is the number of distinct tombstones, ``due_set`` an HMAC over them, so that nobody can exchange
-    people between approval and deletion.
+    people between approval and deletion. ``holds`` counts the due rows that stay, by the ground of their hold.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class Plan:
     tool_version: str
     planned_at: datetime
     trigger: str
+    holds: Mapping[str, int]
 
     @property
     def before(self) -> int:
@@ -89,6 +91,7 @@ class Plan:
             tool_version=table["toolVersion"],
             planned_at=datetime.fromisoformat(table["plannedAt"]),
             trigger=table["trigger"],
+            holds=table["holds"],
         )
 
 
@@ -219,10 +222,10 @@ def checks_of(verified_file: bytes) -> dict[str, str]:
     """Turn ``5-verified.json`` into the record's checks, each with one of three outcomes."""
     table = json.loads(verified_file)
     return {
-        "nothing-early": _passed(table["deletedBeforeDue"] == 0),
-        "nothing-still-due": _passed(table["stillDue"] == 0),
-        "erased-rows-gone": _passed(table["tombstonedStillPresent"] == 0),
-        "retained-unchanged": _passed(table["retainedSetUnchanged"]),
+        "deletedBeforeDue": _passed(table["deletedBeforeDue"] == 0),
+        "stillDue": _passed(table["stillDue"] == 0),
+        "tombstonedStillPresent": _passed(table["tombstonedStillPresent"] == 0),
+        "retainedSetUnchanged": _passed(table["retainedSetUnchanged"]),
         "residue": table["residue"]["outcome"],
     }
 
@@ -237,7 +240,10 @@ def record(
     at: datetime,
 ) -> bytes:
     """Return the deletion record (Löschnachweis): the leaf that seals a run."""
-    left = [{"where": one.where, "untilAt": one.until.isoformat() if one.until else None} for one in residuals]
+    left = [
+        {"where": one.where, "untilAt": one.until.isoformat() if one.until else None, "count": one.count}
+        for one in residuals
+    ]
     predicate = {
         "event": "sealed",
         "runId": run_id,

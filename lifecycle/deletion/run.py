@@ -7,6 +7,7 @@ intent is a leaf of the log before anything is deleted, and each file is written
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -95,6 +96,7 @@ class DeletionRuns:
                 tool_version=self._policy.tool_version,
                 planned_at=self._now(),
                 trigger=trigger,
+                holds=_added(store.held_by_ground(due) for store in self._stores),
             )
             self._ledger.write_once(run_id, doc.PLAN, plan.to_bytes())
         return plan
@@ -114,9 +116,16 @@ class DeletionRuns:
 
     # --- approve -----------------------------------------------------------------------------------
 
-    def approve(self, run_id: str, role: str, nonce: str, standing: StandingApproval | None = None,
-                *, signed: bool = False) -> Approval:  # fmt: skip
-        """Write the second person's word on one plan into the run's folder.
+    def approve(
+        self,
+        run_id: str,
+        role: str,
+        nonce: str,
+        standing: StandingApproval | None = None,
+        *,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> Approval:
+        """Write the second person's word on one plan into the run's folder, with a signature where ``sign`` gives one.
 
         Raises
         ------
@@ -138,9 +147,12 @@ class DeletionRuns:
             nonce=nonce,
             approved_at=self._now(),
             standing=standing,
-            signed=signed,
+            signed=sign is not None,
         )
+        signature = sign(approval.to_bytes()) if sign else None
         self._ledger.write_once(run_id, doc.APPROVAL, approval.to_bytes())
+        if signature is not None:
+            self._ledger.write_once(run_id, doc.SIGNATURE, signature)
         return approval
 
     def approve_by_standing(self, plan: Plan, standing: StandingApproval | None, nonce: str) -> None:
@@ -161,7 +173,7 @@ class DeletionRuns:
         if excess:
             raise Refused(f"Run {plan.run_id}: {excess}", hint)
         self._doubt_clock(hint)
-        self.approve(plan.run_id, standing.role, nonce, standing, signed=standing.signed)
+        self.approve(plan.run_id, standing.role, nonce, standing)
 
     def _doubt_clock(self, hint: str) -> None:
         last = self.last_recorded_at()
@@ -264,6 +276,8 @@ class DeletionRuns:
         approval = Approval.from_bytes(self._ledger.read(plan.run_id, doc.APPROVAL))
         if approval.plan_sha256 != doc.sha256_hex(plan.to_bytes()) or approval.run_id != plan.run_id:
             raise EvidenceError(f"The approval of run {plan.run_id} speaks of another plan.", "lifecycle verify")
+        if approval.signed and doc.SIGNATURE not in listing:
+            raise EvidenceError(f"The approval of run {plan.run_id} says it is signed, but has no signature.", again)
 
     def _write_intent(self, plan: Plan) -> bytes:
         subjects: dict[str, bytes | str] = {doc.PLAN: plan.to_bytes()}
@@ -347,16 +361,16 @@ class DeletionRuns:
         verified = subjects.get(doc.VERIFIED)
         checks = doc.checks_of(verified) if isinstance(verified, bytes) else {}
         erasure = "rewritten" if erased else "none"
-        left = [*residuals, *self._backup_residuals(plan.run_id, bool(erased))]
+        left = [*residuals, *self._backup_residuals(bool(erased))]
         record = doc.record(plan.run_id, subjects, counts, checks, erasure, left, self._now())
         self._ledger.write_once(plan.run_id, doc.RECORD, record)
         return self._end(plan.run_id, doc.RECORD)
 
-    def _backup_residuals(self, run_id: str, erased: bool) -> Iterator[Residual]:
+    def _backup_residuals(self, erased: bool) -> Iterator[Residual]:
         if erased and self._policy.backup_days is not None:
             over = self._today() + timedelta(days=self._policy.backup_days)
-            yield Residual("backups", over)
-            yield Residual(f"tombstone key {run_id}", over + timedelta(days=7))
+            yield Residual("backup", over)
+            yield Residual("tombstone-key", over + timedelta(days=7))
 
     def _abort(self, plan: Plan, drift: PlanDrift) -> str:
         names = (doc.PLAN, doc.APPROVAL, doc.TOMBSTONES, doc.INTENT)
@@ -389,6 +403,13 @@ class DeletionRuns:
     def _refuse_future(self, as_of: date) -> None:
         if as_of > self._today():
             raise Refused(f"{as_of} lies in the future; today is {self._today()}.", "lifecycle plan --as-of today")
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items()))
 
 
 class _Counted:

@@ -135,8 +135,6 @@ def _instant(moment: datetime) -> str:
 
 
 SET_CHECKS: Mapping[tuple[str, str], str] = {
-    ("unique-key", "appointments"): "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM appointments "
-    "WHERE appointment_uid IS NOT NULL GROUP BY channel, appointment_uid, participant, starts_at HAVING n > 1)",
     ("series", "appointments"): "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM appointments "
     "WHERE appointment_uid IS NOT NULL GROUP BY channel, appointment_uid, participant "
     "HAVING count(DISTINCT starts_at) > 1)",

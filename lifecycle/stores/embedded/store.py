@@ -127,6 +127,18 @@ class EmbeddedStore:
         ).fetchall()[0]
         return StoreCounts(self.name, dataset, before, due, held, no_anchor, before - due + held)
 
+    def held_by_ground(self, cutoffs: Mapping[str, Cutoffs]) -> dict[str, int]:
+        """Count the due rows that stay, by the ground of their hold (the first ground where there are several)."""
+        parts = [
+            f"SELECT (SELECT min(h.ground) FROM _holds h WHERE h.lifted_on IS NULL AND h.appointment_uid = "
+            f"e.appointment_uid) AS ground FROM {dataset} e JOIN ({sql.judged(dataset, each)}) j ON j.row = e.rowid "
+            "WHERE j.due_by IS NOT NULL AND j.held"
+            for dataset, each in cutoffs.items()
+        ]
+        with self._opened() as db:
+            rows = db.sql(f"SELECT ground, count(*) FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL").fetchall()
+        return dict(rows)
+
     def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> Iterator[str]:
         """Yield the distinct tombstones of what is due and not held, sorted."""
         with self._opened() as db:
@@ -153,6 +165,11 @@ class EmbeddedStore:
         """Count what can only be seen over all rows: (check, dataset) to the number of rows concerned."""
         with self._opened() as db:
             return {name: int(db.sql(query).fetchall()[0][0]) for name, query in sql.SET_CHECKS.items()}
+
+    def counted_by_channel(self, query: str) -> dict[str, int]:
+        """Run a set-level check of the contract, SQL that gives (channel, count), in one scan of the table."""
+        with self._opened() as db:
+            return {str(channel or ""): int(count) for channel, count in db.sql(query).fetchall()}
 
     # --- erasing -----------------------------------------------------------------------------------
 

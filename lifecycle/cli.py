@@ -1,0 +1,251 @@
+"""The command line: a thin coat over :class:`lifecycle.workbench.Workbench`.
+
+Nothing slow is imported until a verb needs it, so that ``lifecycle --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lifecycle.errors import LifecycleError, UsageError
+
+if TYPE_CHECKING:
+    from lifecycle.workbench import Workbench
+    from lifecycle.workbench.results import Result
+
+app = typer.Typer(
+    name="lifecycle",
+    help="Check, delete after 90 days, and prove it: data life cycle for eTermin and arztkonsultation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+hold_app = typer.Typer(
+    help="Except an appointment from deletion (Löschsperre).", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(hold_app, name="hold")
+
+
+class Dataset(StrEnum):
+    """The two datasets."""
+
+    EVENTS = "events"
+    APPOINTMENTS = "appointments"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="YYYY-MM-DD, or today (default).")]
+Files = Annotated[list[Path], typer.Argument(help="Logs or exports; plain or gzip.")]
+OptionalFiles = Annotated[list[Path] | None, typer.Argument(help="Files to read in place; default: the store.")]
+Format = Annotated[str | None, typer.Option("--format", metavar="F", help="Instead of telling it by content.")]
+OneDataset = Annotated[Dataset | None, typer.Option("--dataset", help="Refuse files of the other dataset.")]
+Key = Annotated[Path | None, typer.Option("--key", metavar="SSHKEY", help="Sign with this SSH key.")]
+
+_workspace: dict[str, Path | None] = {"path": None}
+
+
+@app.callback()
+def choose(
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", metavar="DIR", help="Else LIFECYCLE_WORKSPACE, else the nearest folder upwards."),
+    ] = None,
+) -> None:
+    """Remember the workspace for the verb that follows."""
+    _workspace["path"] = workspace
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR")], as_json: AsJson = False) -> None:
+    """Make a new workspace that works unedited."""
+    from lifecycle.workbench import Workbench
+
+    _print(Workbench.init(folder).created(), as_json)
+
+
+@app.command()
+def ingest(
+    files: Files,
+    dataset: OneDataset = None,
+    format: Format = None,
+    as_of: AsOf = None,
+    consume: Annotated[bool, typer.Option("--consume", help="Remove each file once it is stored.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read logs or exports into the workspace store."""
+    wb = _workbench()
+    _print(wb.ingest(*files, dataset=dataset, format=format, as_of=as_of, consume=consume), as_json)
+
+
+@app.command()
+def check(
+    files: OptionalFiles = None,
+    store: Annotated[str | None, typer.Option("--store", metavar="S", help="One store only.")] = None,
+    dataset: OneDataset = None,
+    format: Format = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check what is stored against the contracts; with files, read them in place and store nothing."""
+    _print(_workbench().check(*(files or ()), store=store, dataset=dataset, format=format), as_json)
+
+
+@app.command()
+def plan(as_of: AsOf = None, as_json: AsJson = False) -> None:
+    """Say what must go at a date, in every store."""
+    _print(_workbench().plan(as_of), as_json)
+
+
+@app.command()
+def approve(
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="The run to approve; none with --standing.")] = None,
+    role: Annotated[str, typer.Option("--role", metavar="R", help="controller or delegate.")] = "",
+    standing: Annotated[bool, typer.Option("--standing", help="A limited standing order for the nightly job.")] = False,
+    max_rows: Annotated[int | None, typer.Option("--max-rows", metavar="N", min=0)] = None,
+    max_percent: Annotated[float | None, typer.Option("--max-percent", metavar="P", min=0, max=100)] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DATE")] = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve one plan as the second person, or give a standing approval."""
+    if not role:
+        raise UsageError("An approval needs a role.", "--role controller, or --role delegate")
+    if standing:
+        if run or max_rows is None or max_percent is None or until is None:
+            raise UsageError(
+                "A standing approval needs limits and an end, and no run.", "--max-rows N --max-percent P --until DATE"
+            )
+        result = _workbench().approve_standing(role, max_rows=max_rows, max_percent=max_percent, until=until, key=key)
+    elif run is None:
+        raise UsageError("Which run?", "lifecycle approve RUN --role controller")
+    else:
+        result = _workbench().approve(run, role, key=key)
+    _print(result, as_json)
+
+
+@app.command()
+def purge(
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="An approved run.")] = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out one approved plan; or, with --as-of, plan and go through if a standing approval covers it."""
+    if (run is None) == (as_of is None):
+        raise UsageError("Name either a run or a date.", "lifecycle purge RUN, or lifecycle purge --as-of today")
+    _print(_workbench().purge(run, as_of=as_of), as_json)
+
+
+@app.command()
+def verify(
+    size: Annotated[int | None, typer.Option("--size", help="Size of a checkpoint kept elsewhere.")] = None,
+    root: Annotated[str | None, typer.Option("--root", help="Root of that checkpoint (base64).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the evidence by the independent verifier, and the stores against it."""
+    _print(_workbench().verify(size=size, root=root), as_json)
+
+
+@app.command()
+def report(
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Default: the latest run.")] = None,
+    format: Annotated[str, typer.Option("--format", metavar="html,json", help="One or several.")] = "html,json",
+    language: Annotated[str | None, typer.Option("--language", metavar="de|en")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what an auditor or data protection officer reads."""
+    _print(_workbench().report(run, formats=[one for one in format.split(",") if one], language=language), as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Examine set-up, keys, clock and files."""
+    _print(_workbench().doctor(), as_json)
+
+
+@app.command()
+def demo(folder: Annotated[Path | None, typer.Argument(metavar="DIR")] = None, as_json: AsJson = False) -> None:
+    """Run the whole cycle on made-up data, then say where the report is."""
+    from lifecycle.workbench.demo import demonstrate
+
+    _print(demonstrate(folder), as_json)
+
+
+@hold_app.command("add")
+def hold_add(
+    uid: Annotated[str, typer.Argument(metavar="UID", help="The appointment's uid.")],
+    ground: Annotated[str, typer.Option("--ground", help="restriction, legal-duty, legal-claims or other.")] = "other",
+    reference: Annotated[str, typer.Option("--reference", help="A file number; no names.")] = "",
+    by: Annotated[str, typer.Option("--by", metavar="ROLE")] = "controller",
+    review_on: Annotated[str | None, typer.Option("--review-on", metavar="DATE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Except an appointment from deletion."""
+    _print(_workbench().hold_add(uid, ground, reference=reference, by=by, review_on=review_on), as_json)
+
+
+@hold_app.command("lift")
+def hold_lift(number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: AsJson = False) -> None:
+    """End a hold by its number."""
+    _print(_workbench().hold_lift(number), as_json)
+
+
+@hold_app.command("list")
+def hold_list(as_json: AsJson = False) -> None:
+    """List all holds; the uids stay in the store."""
+    _print(_workbench().hold_list(), as_json)
+
+
+def _workbench() -> Workbench:
+    from lifecycle.workbench import Workbench
+
+    return Workbench.open(_workspace["path"])
+
+
+def _print(result: Result, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        from lifecycle.workbench.terminal import show
+
+        show(result)
+    problem = result.problem()
+    if problem is not None:
+        _complain(problem)
+        raise typer.Exit(problem.exit_code)
+
+
+def _complain(error: LifecycleError) -> None:
+    # Terminal output is free of control characters, whatever a file name brought along.
+    print("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(error)), file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; every failure that a person can act on becomes a sentence and an exit code."""
+    try:
+        _run(app)
+    except LifecycleError as error:
+        _complain(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to go on.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _run(command: Callable[..., Any]) -> None:
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,315 @@
+"""The workbench: one method a verb, the one place where the rooms meet."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+
+from lifecycle import __version__
+from lifecycle.deletion import documents as doc
+from lifecycle.deletion.documents import Limits, Plan, StandingApproval
+from lifecycle.deletion.run import DeletionRuns, refuse_role
+from lifecycle.errors import UsageError
+from lifecycle.model import Hold
+from lifecycle.workbench import approvals, checking, examining, facts, ingesting, verifying, workspace
+from lifecycle.workbench.results import (
+    Approved,
+    Checked,
+    Created,
+    Demonstrated,
+    Examined,
+    Holds,
+    Ingested,
+    Planned,
+    Purged,
+    Reported,
+    VerifyResult,
+)
+
+__all__ = ["Workbench"]
+
+
+class Workbench:
+    """A workspace and everything that can be done with it.
+
+    Every verb is spelled like its command. Results are frozen dataclasses with ``frame`` (polars), ``summary()``,
+    a table in notebooks, and ``raise_if_failed()``; none of them holds a personal value.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> wb = Workbench.init(Path(mkdtemp()) / "clinic")
+    >>> wb.plan("2026-10-01").due
+    0
+    """
+
+    def __init__(self, path: Path, *, now: Callable[[], datetime] = workspace.utc_now) -> None:
+        self._workspace = workspace.Workspace(path, now)
+
+    def __repr__(self) -> str:
+        return f"Workbench({self._workspace.settings.name!r})"
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, *, now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
+        """Open the workspace at ``path``, else the one that ``LIFECYCLE_WORKSPACE`` names, else the nearest upwards.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        ConfigurationError
+            Its ``lifecycle.toml`` cannot be followed.
+        """
+        workspace.refuse_windows()
+        return cls(workspace.find(Path(path) if path is not None else None), now=now)
+
+    @classmethod
+    def init(cls, path: str | Path, *, now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
+        """Make a new workspace that works unedited, and open it."""
+        workspace.create(Path(path), now)
+        return cls(Path(path), now=now)
+
+    @property
+    def path(self) -> Path:
+        """The workspace's folder."""
+        return self._workspace.path
+
+    @property
+    def today(self) -> date:
+        """The date that a wall clock in the workspace's zone shows now."""
+        return self._workspace.today
+
+    def created(self) -> Created:
+        """Return what ``init`` prints."""
+        return Created(self._workspace.path)
+
+    # --- what is there -----------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        *paths: str | Path,
+        dataset: str | None = None,
+        format: str | None = None,
+        as_of: str | date | None = None,
+        consume: bool = False,
+    ) -> Ingested:
+        """Read logs or exports into the workspace store.
+
+        Parameters
+        ----------
+        *paths : path
+            Files that may lie anywhere; plain or gzip.
+        dataset : {"events", "appointments"}, optional
+            Refuse files of the other dataset.
+        format : str, optional
+            Instead of telling it by content.
+        as_of : date, optional
+            The day of the call, default today: what is due on it is counted as expired and not stored.
+        consume : bool
+            Remove each file once it is stored.
+
+        Returns
+        -------
+        Ingested
+            ``read = stored + duplicates + rejected + expired``, summed over the files. A file that is broken as a
+            whole is among ``refused``; the others are stored.
+        """
+        return ingesting.ingest(
+            self._workspace,
+            [Path(path) for path in paths],
+            dataset=dataset,
+            format=format,
+            as_of=self._day(as_of),
+            consume=consume,
+        )
+
+    def check(
+        self, *paths: str | Path, store: str | None = None, dataset: str | None = None, format: str | None = None
+    ) -> Checked:
+        """Check the store against its contracts or, with files, read them in place and store nothing."""
+        if paths:
+            return checking.check_files(self._workspace, [Path(path) for path in paths], dataset, format)
+        return checking.check_store(self._workspace, store)
+
+    # --- deleting ----------------------------------------------------------------------------------
+
+    def plan(self, as_of: str | date | None = None) -> Planned:
+        """Plan what must go at ``as_of`` (default today), in every store.
+
+        Raises
+        ------
+        Refused
+            The date lies in the future.
+        """
+        return _planned(self._runs().plan(self._day(as_of)))
+
+    def approve(self, run_id: str, role: str, *, key: str | Path | None = None) -> Approved:
+        """Approve one plan, as the second person; with an SSH key the approval is signed.
+
+        Raises
+        ------
+        Refused
+            The role may not approve, or the run has begun.
+        """
+        sign = None if key is None else partial(approvals.signature, key=Path(key))
+        approval = self._runs().approve(run_id, role, secrets.token_hex(16), sign=sign)
+        return Approved(run_id, approval.plan_sha256, approval.signed, approval.role)
+
+    def approve_standing(
+        self, role: str, *, max_rows: int, max_percent: float, until: str | date, key: str | Path | None = None
+    ) -> Approved:
+        """Give the nightly job a limited standing approval."""
+        refuse_role(role)
+        end = self._day(until)
+        if end < self._workspace.today or max_rows < 0 or not 0 <= max_percent <= 100:
+            raise UsageError("A standing approval needs a coming end date and limits that are not negative.", "--help")
+        standing = StandingApproval(
+            role, Limits(max_rows, max_percent), end, secrets.token_hex(16), self._workspace.now(), key is not None
+        )
+        path = approvals.write_standing(self._workspace, standing, Path(key) if key else None)
+        return Approved(None, None, standing.signed, role, path)
+
+    def purge(self, run_id: str | None = None, *, as_of: str | date | None = None) -> Purged:
+        """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
+
+        A run that was interrupted goes on by the same call; ``as_of`` first finishes an open run.
+
+        Raises
+        ------
+        Refused
+            Not approved, stale, over a limit, in the future, or the clock cannot be trusted. Nothing was deleted.
+        Incomplete
+            A deletion began and is not finished; the same call goes on.
+        """
+        runs = self._runs()
+        if run_id is None:
+            run_id = self._nightly(runs, self._day(as_of))
+        residuals, files = self._workspace.residuals(lambda source: facts.file_due_on(self._workspace, source))
+        runs.carry_out(run_id, residuals, files)
+        return self._purged(run_id)
+
+    def _nightly(self, runs: DeletionRuns, as_of: date) -> str:
+        unfinished = runs.open_run()
+        if unfinished:
+            self.purge(unfinished)
+        plan = runs.plan(as_of, trigger="schedule")
+        if plan.count:
+            runs.approve_by_standing(plan, approvals.standing(self._workspace), secrets.token_hex(16))
+        return plan.run_id
+
+    def _purged(self, run_id: str) -> Purged:
+        run = facts.read_run(self._workspace.ledger(), run_id)
+        counts = run.predicate.get("counts", {"failed": run.plan.due - run.plan.held})
+        return Purged(
+            run_id=run_id,
+            outcome=run.outcome,
+            as_of=run.plan.as_of,
+            before=run.plan.before,
+            due=run.plan.due,
+            deleted=counts.get("deleted", 0),
+            held=run.plan.held,
+            failed=counts["failed"],
+            retained=counts.get("retained", run.plan.before),
+            erasure=run.predicate.get("erasure", "none"),
+            checks=run.predicate.get("checks", {}),
+        )
+
+    # --- exceptions --------------------------------------------------------------------------------
+
+    def hold_add(
+        self,
+        appointment_uid: str,
+        ground: str,
+        *,
+        reference: str = "",
+        by: str = "controller",
+        review_on: str | date | None = None,
+    ) -> Holds:
+        """Except an appointment from deletion, by its uid; the rows stay and are counted as held."""
+        if ground not in approvals.GROUNDS:
+            raise UsageError(f"The ground {ground!r} is not known.", f"one of: {', '.join(approvals.GROUNDS)}")
+        if not appointment_uid.strip():
+            raise UsageError("A hold needs an appointment uid.", "lifecycle hold add UID --ground GROUND")
+        review = self._day(review_on) if review_on is not None else None
+        hold = Hold(0, appointment_uid, ground, reference, by, self._workspace.today, review)
+        return Holds((self._workspace.store.add_hold(hold),))
+
+    def hold_lift(self, number: int) -> Holds:
+        """End a hold by its number."""
+        return Holds((self._workspace.store.lift_hold(number, self._workspace.today),))
+
+    def hold_list(self) -> Holds:
+        """Return all holds, in force and lifted."""
+        return Holds(self._workspace.store.holds())
+
+    # --- proving -----------------------------------------------------------------------------------
+
+    def verify(self, *, size: int | None = None, root: str | None = None) -> VerifyResult:
+        """Verify the evidence by the independent verifier, and the managed stores against it.
+
+        Parameters
+        ----------
+        size, root : int and str, optional
+            Two lines of a checkpoint that was kept elsewhere: it must be a prefix of today's log.
+        """
+        if (size is None) != (root is None):
+            raise UsageError("A kept checkpoint needs both its size and its root.", "--size N --root BASE64")
+        return verifying.verify(self._workspace, (size, root) if size is not None and root is not None else None)
+
+    def report(
+        self, run_id: str | None = None, *, formats: Sequence[str] = ("html", "json"), language: str | None = None
+    ) -> Reported:
+        """Write the report of a run (default: the latest), or of the workspace where there is none yet."""
+        from lifecycle import report
+
+        ledger = self._workspace.ledger()
+        if run_id is None:
+            run_id = facts.latest_run(ledger)
+        elif doc.PLAN not in ledger.listing(run_id):
+            raise UsageError(f"There is no run {run_id!r}.", "lifecycle plan --as-of DATE")
+        said = facts.gather(self._workspace, run_id, self.check().findings, self._workspace.today)
+        folder = self._workspace.path / "reports"
+        return Reported(tuple(report.write(said, folder, formats, language or self._workspace.settings.language)))
+
+    def doctor(self) -> Examined:
+        """Examine set-up, keys, clock and files."""
+        return examining.examine(self._workspace)
+
+    # --- small things ------------------------------------------------------------------------------
+
+    def _runs(self) -> DeletionRuns:
+        return self._workspace.runs(__version__)
+
+    def _day(self, given: str | date | None) -> date:
+        if isinstance(given, date):
+            return given
+        if given is None or given == "today":
+            return self._workspace.today
+        try:
+            return date.fromisoformat(given)
+        except ValueError:
+            raise UsageError("The date is not a calendar date.", "YYYY-MM-DD, or today") from None
+
+
+def demo(path: str | Path | None = None) -> Demonstrated:
+    """Run the whole cycle on made-up data in a new workspace; see :mod:`lifecycle.workbench.demo`."""
+    from lifecycle.workbench.demo import demonstrate
+
+    return demonstrate(Path(path) if path is not None else None)
+
+
+def _planned(plan: Plan) -> Planned:
+    return Planned(
+        run_id=plan.run_id,
+        as_of=plan.as_of,
+        before=plan.before,
+        due=plan.due,
+        held=plan.held,
+        no_anchor=plan.no_anchor,
+        retained=plan.retained,
+        plan_sha256=doc.sha256_hex(plan.to_bytes()),
+        stores=plan.stores,
+    )

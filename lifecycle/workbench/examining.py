@@ -1,0 +1,118 @@
+"""``doctor``: set-up, keys, clock, open runs, and files that nobody registered."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from lifecycle import __version__
+from lifecycle.deletion.dates import cutoffs
+from lifecycle.errors import LifecycleError
+from lifecycle.model import Finding, Outcome, Severity
+from lifecycle.workbench import approvals
+from lifecycle.workbench.results import Examined, outcome_of
+from lifecycle.workbench.workspace import Workspace
+
+_DATA_ENDINGS = {".csv", ".ndjson", ".jsonl", ".json", ".parquet", ".log", ".gz", ".duckdb", ".db", ".sqlite", ".xlsx"}
+_OUR_FOLDERS = {"contracts", "templates", "notebooks", "reports", "approvals", "evidence", "keys"}
+
+Problem = tuple[str, Severity, int, str]
+"""Check, severity, how many, and what to do."""
+
+
+def examine(workspace: Workspace) -> Examined:
+    """Examine the workspace; a part that cannot be examined is unknown, with the reason."""
+    findings: list[Finding] = []
+    details: dict[str, str] = {}
+    for name, check in _CHECKS.items():
+        try:
+            problems = list(check(workspace))
+            outcome = Outcome.FAILED
+        except LifecycleError as error:
+            problems, outcome = [(name, Severity.ERROR, 1, str(error).replace("\n\n", " "))], Outcome.UNKNOWN
+        for what, severity, count, detail in problems:
+            findings.append(Finding(what, "", "workspace", "", severity, count, outcome))
+            details[what] = detail
+        if not problems:
+            findings.append(Finding(name, "", "workspace", "", Severity.ERROR, 0, Outcome.PASSED))
+    return Examined(outcome_of(findings), tuple(findings), details)
+
+
+def _contracts(workspace: Workspace) -> Iterator[Problem]:
+    workspace.contracts()
+    yield from ()
+
+
+def _evidence(workspace: Workspace) -> Iterator[Problem]:
+    workspace.ledger()
+    mode = workspace.keys_path.stat().st_mode
+    if mode & 0o077:
+        yield "keys-readable", Severity.ERROR, 1, f"chmod 700 {workspace.settings.ledger.keys}"
+
+
+def _runs(workspace: Workspace) -> Iterator[Problem]:
+    runs = workspace.runs(__version__)
+    unfinished = runs.open_run()
+    if unfinished:
+        yield "open-run", Severity.ERROR, 1, f"lifecycle purge {unfinished}"
+    last = runs.last_recorded_at()
+    if last is not None and workspace.now() < last:
+        yield "clock-behind", Severity.ERROR, 1, "the clock shows a time before the last record; set it right"
+    if last is not None and workspace.now() - last > timedelta(days=workspace.settings.run.max_gap_days):
+        yield "run-missing", Severity.WARNING, (workspace.now() - last).days, "lifecycle purge --as-of today"
+
+
+def _due(workspace: Workspace) -> Iterator[Problem]:
+    settings = workspace.settings
+    limits = {name: cutoffs(settings.rule(name), workspace.today, settings.zone) for name in settings.rules}
+    counts = workspace.store.counts(limits)
+    due = sum(one.due - one.held for one in counts)
+    if due:
+        yield "rows-due", Severity.WARNING, due, "lifecycle purge --as-of today"
+    no_anchor = sum(one.no_anchor for one in counts)
+    if no_anchor:
+        yield "no-anchor", Severity.WARNING, no_anchor, "rows without a usable date fall due by the rule's fallback"
+
+
+def _approval(workspace: Workspace) -> Iterator[Problem]:
+    given = approvals.standing(workspace)
+    if given is not None and given.until <= workspace.today + timedelta(days=14):
+        yield "standing-approval-ends", Severity.WARNING, 1, f"it ends on {given.until}: lifecycle approve --standing"
+
+
+def _unregistered(workspace: Workspace) -> Iterator[Problem]:
+    known = {Path(one.path) for one in workspace.store.sources()} | {workspace.path / "data" / "lifecycle.duckdb"}
+    found = [
+        path
+        for path in workspace.path.rglob("*")
+        if path.suffix in _DATA_ENDINGS and path.is_file() and path not in known and not _ours(workspace.path, path)
+    ]
+    if found:
+        yield "unregistered-files", Severity.WARNING, len(found), "ingest them, move them away, or delete them"
+    left = [path for path in (workspace.path / "data").iterdir() if path.name.startswith("lifecycle.duckdb.")]
+    if left:
+        yield "leftover-files", Severity.ERROR, len(left), "an interrupted call left them: run it again"
+
+
+def _ours(root: Path, path: Path) -> bool:
+    top = path.relative_to(root).parts[0]
+    return top in _OUR_FOLDERS or top.startswith((".", "evidence-"))
+
+
+def _space(workspace: Workspace) -> Iterator[Problem]:
+    store = workspace.path / "data" / "lifecycle.duckdb"
+    if store.is_file() and shutil.disk_usage(store.parent).free < 2 * store.stat().st_size:
+        yield "little-space", Severity.WARNING, 1, "a rewrite needs as much space as the store beside it"
+
+
+_CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
+    "contracts": _contracts,
+    "evidence-and-keys": _evidence,
+    "runs-and-clock": _runs,
+    "rows-due-today": _due,
+    "standing-approval": _approval,
+    "files": _unregistered,
+    "disk-space": _space,
+}

@@ -1,0 +1,187 @@
+"""The workspace folder: found, made, and its paths kept inside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from importlib import resources
+from pathlib import Path
+
+from lifecycle.contract.load import read_contracts, shipped_contracts
+from lifecycle.contract.terms import Contract
+from lifecycle.deletion.run import DeletionRuns, Policy
+from lifecycle.errors import ConfigurationError, UsageError
+from lifecycle.ledger import tombstones
+from lifecycle.ledger.evidence import EvidenceLedger
+from lifecycle.model import Residual, SourceRow
+from lifecycle.settings import FILE_NAME, Settings, default_toml, read_settings
+from lifecycle.stores.embedded import EmbeddedStore
+
+FOLDERS = ("contracts", "templates", "notebooks", "reports", "data", "approvals")
+
+
+class Workspace:
+    """One workspace: its settings and the rooms opened on its folders.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder with ``lifecycle.toml``.
+    now : callable
+        The wall clock (aware, UTC).
+    """
+
+    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+        self.path = path.resolve()
+        self.now = now
+        self.settings: Settings = read_settings(self.path / FILE_NAME)
+        for name in FOLDERS:
+            if (self.path / name).is_symlink():
+                raise ConfigurationError(f"{name} is a symbolic link.", "put the folder itself into the workspace")
+        self.store = EmbeddedStore(
+            self.path / "data" / "lifecycle.duckdb", self.path, wait_seconds=self.settings.run.wait_seconds
+        )
+
+    @property
+    def today(self) -> date:
+        """The date that a wall clock in the workspace's zone shows now."""
+        return self.now().astimezone(self.settings.zone).date()
+
+    @property
+    def evidence_path(self) -> Path:
+        return self.path / "evidence"
+
+    @property
+    def keys_path(self) -> Path:
+        return self.path / self.settings.ledger.keys
+
+    @property
+    def approvals_path(self) -> Path:
+        return self.path / "approvals"
+
+    def ledger(self) -> EvidenceLedger:
+        """Open the evidence; seed, public key, checkpoint and tiles must belong together."""
+        return EvidenceLedger.open(self.evidence_path, self.keys_path, self.settings.ledger.origin, self.now)
+
+    def contracts(self) -> dict[str, Contract]:
+        """Read and check the contracts; each dataset has exactly one, and agrees with its rule."""
+        contracts = dict(read_contracts(sorted((self.path / "contracts").glob("*.odcs.yaml"))))
+        for dataset, table in self.settings.rules.items():
+            if dataset not in contracts:
+                raise ConfigurationError(f"There is no contract for {dataset}.", "contracts/*.odcs.yaml")
+            period = table.rule(dataset).period_days
+            if contracts[dataset].retention_days != period:
+                raise ConfigurationError(
+                    f"The contract of {dataset} says {contracts[dataset].retention_days} days, its rule {period}.",
+                    f"make slaProperties in contracts/ and [rules.{dataset}] in {FILE_NAME} agree",
+                )
+        return contracts
+
+    def runs(self, version: str) -> DeletionRuns:
+        """Open the deletion runs on the ledger and the managed stores."""
+        settings = self.settings
+        policy = Policy(
+            rules={dataset: settings.rule(dataset) for dataset in sorted(settings.rules)},
+            zone=settings.zone,
+            sha256=settings.sha256,
+            plan_days=settings.run.plan_days,
+            max_gap_days=settings.run.max_gap_days,
+            backup_days=settings.backup_days,
+            tool_version=version,
+        )
+        return DeletionRuns(self.ledger(), [self.store], policy, tombstones, self.now)
+
+    def residuals(self, due_on: Callable[[SourceRow], date | None]) -> tuple[list[Residual], frozenset[Path]]:
+        """Return the ingested files that still lie where they were, with the day when their last row falls due."""
+        left = [one for one in self.store.sources() if not one.consumed and Path(one.path).is_file()]
+        by_day = Counter(due_on(one) for one in left)
+        days = sorted(by_day, key=lambda day: (day is None, day))
+        files = frozenset(Path(one.path).resolve() for one in left)
+        return [Residual("ingested-file", day, by_day[day]) for day in days], files
+
+
+def find(given: Path | None) -> Path:
+    """Return the workspace: the one given, else ``LIFECYCLE_WORKSPACE``, else the nearest upwards.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    named = given or (Path(os.environ["LIFECYCLE_WORKSPACE"]) if os.environ.get("LIFECYCLE_WORKSPACE") else None)
+    if named is not None:
+        if not (named / FILE_NAME).exists():
+            raise UsageError(f"{named} is not a workspace: it has no {FILE_NAME}.", f"lifecycle init {named}")
+        return named
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).exists():
+            return folder
+    raise UsageError(f"There is no {FILE_NAME} here or above.", "lifecycle init DIR, or --workspace DIR")
+
+
+def create(path: Path, now: Callable[[], datetime]) -> Workspace:
+    """Make a new workspace that works unedited.
+
+    Raises
+    ------
+    UsageError
+        There is one already, or the folder holds something of the same name.
+    """
+    refuse_windows()
+    path = path.absolute()
+    if (path / FILE_NAME).exists():
+        raise UsageError(f"{path} is a workspace already.", "choose another folder")
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a folder.", "choose another name")
+    try:
+        for name in FOLDERS:
+            (path / name).mkdir(parents=True, exist_ok=True)
+        _copy_shipped(path)
+        settings_text = default_toml(path.name)
+        (path / FILE_NAME).write_text(settings_text, encoding="utf-8")
+        (path / "data").chmod(0o700)
+    except OSError as error:
+        raise UsageError(f"The workspace cannot be written: {error.strerror}.", "choose a folder of your own") from None
+    workspace = Workspace(path, now)
+    workspace.store.create()
+    EvidenceLedger.create(workspace.evidence_path, workspace.keys_path, workspace.settings.ledger.origin, now)
+    return workspace
+
+
+def _copy_shipped(path: Path) -> None:
+    for name, text in shipped_contracts().items():
+        if not (path / "contracts" / name).exists():
+            (path / "contracts" / name).write_text(text, encoding="utf-8")
+    for kind in ("templates", "notebooks"):
+        for source in _shipped(kind):
+            target = path / kind / source.relative_to(_shipped_root(kind))
+            if source.is_file() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(source.read_bytes())
+
+
+def _shipped(kind: str) -> list[Path]:
+    root = _shipped_root(kind)
+    return [one for one in sorted(root.rglob("*")) if not one.name.startswith(".")] if root.is_dir() else []
+
+
+def _shipped_root(kind: str) -> Path:
+    # In a wheel they lie inside the package; in a checkout they are the repository's own folders.
+    package = Path(str(resources.files("lifecycle")))
+    inside = package / "_shipped" / kind
+    return inside if inside.is_dir() else package.parent / kind
+
+
+def refuse_windows() -> None:
+    """Refuse an operating system without POSIX locks and directory fsync."""
+    if sys.platform == "win32":  # pragma: no cover
+        raise UsageError("lifecycle needs a POSIX system (locks, directory fsync).", "use Linux, macOS or WSL")
+
+
+def utc_now() -> datetime:
+    """Return the wall clock. The one place where it is asked."""
+    return datetime.now(UTC)
