@@ -27,9 +27,11 @@ def spelled(thing: Any) -> bytes:
 class RunWriter:
     """Writes the files of one run through the port, as deletion does; any part can be left out or bent."""
 
-    def __init__(self, ledger: EvidenceLedger, day: date, rows: int, stores: tuple[str, ...] = ("workspace",)) -> None:
+    def __init__(
+        self, ledger: EvidenceLedger, day: date, rows: int, stores: tuple[str, ...] = ("workspace",), run: str = ""
+    ) -> None:
         self.ledger, self.rows, self.stores = ledger, rows, stores
-        self.run = ledger.new_run_id(day)
+        self.run = run or ledger.new_run_id(day)
         self.day = day
         self.key = ledger.tombstone_key(self.run, create=True)
         names = [("appointment_uid", f"made-up-{number}") for number in range(rows)]
@@ -133,7 +135,7 @@ class RunWriter:
             "erasure": "rewritten" if gone else "none",
             "residuals": [],
         }
-        names = sorted(self.ledger.listing(self.run))
+        names = sorted(name for name in self.ledger.listing(self.run) if not name.startswith("6-"))
         self.put("6-record.json", self.statement(names, predicate | bent))
         self.ledger.append(self.ledger.read(self.run, "6-record.json"))
         self.ledger.write_proof(self.run, "6-record.json")
@@ -166,10 +168,16 @@ def ledger(tmp_path: Path) -> EvidenceLedger:
 
 @pytest.fixture
 def begin(ledger: EvidenceLedger) -> Callable[..., RunWriter]:
-    """Begin a run: ``begin(day_of_october, rows, stores)``."""
+    """Begin a run: ``begin(day_of_october, rows, stores)``; or go on with ``run`` on the ledger ``again``."""
 
-    def begin_run(day: int = 1, rows: int = 3, stores: tuple[str, ...] = ("workspace",)) -> RunWriter:
-        return RunWriter(ledger, date(2026, 10, day), rows, stores)
+    def begin_run(
+        day: int = 1,
+        rows: int = 3,
+        stores: tuple[str, ...] = ("workspace",),
+        run: str = "",
+        again: EvidenceLedger | None = None,
+    ) -> RunWriter:
+        return RunWriter(again or ledger, date(2026, 10, day), rows, stores, run)
 
     return begin_run
 

@@ -318,9 +318,7 @@ BENT_RUNS: dict[str, Callable[..., object]] = {
     "before does not add up": lambda run: bent(run, counts={"before": 51}),
     "due does not add up": lambda run: bent(run, counts={"due": 4}),
     "rows failed": lambda run: bent(run, counts={"deleted": 2, "failed": 1, "retained": 48}),
-    "zero deletions called complete": lambda run: bent(
-        run, counts={"deleted": 0, "due": 3, "failed": 3, "retained": 50}
-    ),
+    "zero deletions are complete": lambda run: bent(run, counts={"deleted": 0, "due": 3, "failed": 3, "retained": 50}),
     "a negative count": lambda run: bent(run, counts={"held": -1, "failed": 1}),
     "a check failed": lambda run: bent(run, seal={"checks": {"residue": "failed"}}),
     "a check is unknown": lambda run: bent(run, seal={"checks": {"residue": "unknown"}}),
