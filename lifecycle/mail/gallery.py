@@ -164,7 +164,7 @@ def view_of(item: Template, done: Rendered, booking: Fixture, house: HouseRules)
         "suppressed": done.suppressed,
         "unknown": list(done.unknown),
         "bytes": len((done.html or done.text or done.sms).encode()),
-        "sms": {**as_json(cost), "price": str(cost.price)} if cost else None,
+        "sms": {**as_json(cost), "price": str(cost.price), "currency": house.sms_currency} if cost else None,
     }
 
 

@@ -27,7 +27,9 @@ class HouseRules:
     sensitive_words : tuple of str
         Further words that name a service or specialty, beside the built-in ones.
     sms_price : Decimal
-        Price of one SMS segment, in the practice's currency.
+        Price of one SMS segment.
+    sms_currency : str
+        ISO 4217 code of that price.
     sms_segments : int
         Most segments that one SMS may take.
     subject_length : int
@@ -39,6 +41,7 @@ class HouseRules:
     privacy: bool = True
     sensitive_words: tuple[str, ...] = ()
     sms_price: Decimal = Decimal("0.08")
+    sms_currency: str = "EUR"
     sms_segments: int = 2
     subject_length: int = 78
 
@@ -82,6 +85,10 @@ def _value(key: str, value: Any) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigurationError(f"lifecycle.toml: [templates] {key} must be a list of texts.")
         return tuple(item.lower() for item in value)
+    if key == "sms_currency":
+        if not isinstance(value, str) or not (len(value) == 3 and value.isalpha() and value.isupper()):
+            raise ConfigurationError("lifecycle.toml: [templates] sms_currency must be a code such as EUR.")
+        return value
     if key in {"imprint", "privacy"}:
         if not isinstance(value, bool):
             raise ConfigurationError(f"lifecycle.toml: [templates] {key} must be true or false.")

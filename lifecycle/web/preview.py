@@ -275,10 +275,7 @@ class _Guard:
         if request.headers.get("host", "") not in self._hosts:
             return PlainTextResponse("wrong host", 403)
         site = request.headers.get("sec-fetch-site", "none")
-        top = (
-            request.headers.get("sec-fetch-mode") == "navigate" and request.headers.get("sec-fetch-dest") == "document"
-        )
-        if site not in {"none", "same-origin"} and not (top and request.method == "GET" and request.url.path == "/"):
+        if site not in {"none", "same-origin"}:
             return PlainTextResponse("other site", 403)
         if request.method not in {"GET", "HEAD"} and request.headers.get("content-type") != "application/json":
             return PlainTextResponse("wrong type", 415)

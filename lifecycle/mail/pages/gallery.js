@@ -142,7 +142,7 @@
     if (view.sms) found.push(el("p", { class: "hint" }, smsLine(view.sms)));
     return found;
   };
-  const smsLine = (sms) => [`${sms.segments} ${word("segments")}`, `${sms.units} ${sms.encoding}`, `${word("price")}: ${sms.price}`,
+  const smsLine = (sms) => [`${sms.segments} ${word("segments")}`, `${sms.units} ${sms.encoding}`, `${word("price")}: ${Number(sms.price).toLocaleString(data.language, { style: "currency", currency: sms.currency })}`,
     sms.forcedBy.length ? `${word("forcedBy")} ${sms.forcedBy.join(" ")}` : ""].filter(Boolean).join(" · ");
 
   const device = (content, head) => el("div", { class: "stage" },
