@@ -13,6 +13,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from lifecycle.model import RECORD_KEY, SCHEMAS, Batch, Cutoffs
 from lifecycle.stores.embedded import sql
 from lifecycle.stores.embedded.schema import sql_type
@@ -20,7 +22,7 @@ from lifecycle.stores.embedded.schema import sql_type
 if TYPE_CHECKING:
     import duckdb
 
-_VERDICTS = ("stored", "duplicates", "expired", "erased")
+_ROWS_AT_ONCE = 200_000
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Intake:
         self._today = today
         self._zone = zone
         self._arrivals: list[Arrival] = []
+        self._pending: list[pl.DataFrame] = []
         self._first_source = connection.sql("SELECT coalesce(max(source), 0) FROM _sources").fetchall()[0][0] + 1
         # The day of the call is the day of ingest of everything that arrives with it.
         connection.execute("CREATE TEMP TABLE new_sources (source INTEGER, ingested_on DATE)")
@@ -89,16 +92,32 @@ class Intake:
         for reject in batch.rejects:
             count, first, last = arrival.rejects.get(reject.reason, (0, reject.line, reject.line))
             arrival.rejects[reject.reason] = (count + 1, min(first, reject.line), max(last, reject.line))
-        rows = batch.rows.to_arrow()  # noqa: F841 - DuckDB finds it by its name
+        self._pending.append(batch.rows)
+        if sum(frame.height for frame in self._pending) >= _ROWS_AT_ONCE:
+            self._flush(arrival)
+
+    def finish(self, arrival: Arrival) -> None:
+        """Take note that a file has been read to its end."""
+        self._flush(arrival)
+
+    def _flush(self, arrival: Arrival) -> None:
+        if not self._pending:
+            return
+        # Few large inserts cost half of many small ones; string views pass without being copied.
+        frame = pl.concat(self._pending, rechunk=False)
+        self._pending.clear()
+        self._db.register("rows", frame.to_arrow(compat_level=pl.CompatLevel.newest()))
         names = ", ".join(SCHEMAS[arrival.dataset])
         self._db.execute(
             f"INSERT INTO new_{arrival.dataset} SELECT {names}, line, {arrival.source}, "
             f"{sql.row_hash(arrival.dataset, 'rows')} FROM rows"
         )
+        self._db.unregister("rows")
 
     def withdraw(self, arrival: Arrival) -> None:
         """Forget a file that turned out to be broken: all of a file or none of it."""
         self._arrivals.remove(arrival)
+        self._pending.clear()
         self._db.execute(f"DELETE FROM new_{arrival.dataset} WHERE _source = {arrival.source}")
 
     def settle(self, cutoffs: Mapping[str, Cutoffs], keys: Sequence[tuple[str, bytes]]) -> list[Arrival]:
