@@ -25,7 +25,7 @@ MOST_ROWS = 200
 
 def to_html(document: Document, *, paper: bool = False) -> bytes:
     """Write the page; ``paper`` leaves out what only a screen needs (for the PDF)."""
-    style = _read("page.css") + (_read("paper.css") if paper else "")
+    style = _read("page.css") + _read("paper.css" if paper else "screen.css")
     page = _environment().get_template("page.html.j2").render(
         document=document,
         say=document.say,

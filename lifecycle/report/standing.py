@@ -141,6 +141,8 @@ def _implied_by_run(facts: Facts) -> Iterator[Task]:
         yield Task("first-run", "operator")
     elif facts.failed:
         yield Task("failed", "operator", facts.as_of, {"rows": facts.failed})
+    if facts.due and not facts.deleted and facts.held:
+        yield Task("review-hold", "controller", None, {"n": facts.held})
     if facts.overdue:
         yield Task("purge", "operator", facts.as_of, {"rows": facts.overdue})
 
