@@ -54,7 +54,7 @@ class ColumnarReader:
 
         self._careful, self._command = careful, command
         self._dialect = Dialect(names, wrapped=wrapped)
-        self._error = duckdb.Error
+        self._error = (duckdb.Error, UnicodeError)  # the latter: a message that quotes half a character
         settings: dict[str, Any] = {
             "threads": 1,
             "temp_directory": "",  # never a personal value in a temporary file

@@ -71,8 +71,9 @@ class Dialect:
         """Return what ``json_transform`` is told."""
         top: dict[str, object] = {path[0]: "VARCHAR" for path in self.paths if len(path) == 1}
         inside = {path[1]: "VARCHAR" for path in self.paths if len(path) == 2}
-        if inside:
-            top[BODY] = inside
+        if self._wrapped and BODY in top:
+            # Always a struct, so that a body which is none becomes null, not a text.
+            top[BODY] = inside or {"-": "VARCHAR"}
         return json.dumps(top, ensure_ascii=False)
 
     def columns(self) -> str:
@@ -82,7 +83,9 @@ class Dialect:
     def _column(self, path: Path) -> str:
         member = "x." + ".".join(f'"{name}"' for name in path)
         if self.is_wrapper(path):
-            return f"nullif({member} is not null, false)"
+            # DuckDB makes a struct of a text or a number too; only one with a member is an object for certain.
+            inside = ", ".join(f'{member}."{name[1]}"' for name in self.paths if len(name) == 2)
+            return f"nullif(coalesce({inside}) is not null, false)" if inside else "null::boolean"
         return member if self._names.slot(path[-1]) is not None else f"{member} <> ''"
 
     def keys(self) -> str:

@@ -3,7 +3,7 @@
 In a block of JSON objects each structural member has one quote directly before its colon, unless whitespace
 stands between. So if nothing is written with whitespace before a colon, and as many ``":`` occur as members were
 found under known names, then there is no other member: no undeclared field, no null, no repeated name. If there
-are also as many quotes as that many names and text values need, and none is escaped, every value is a text.
+are also as many quotes as that many names and text values need, none is escaped and no list opens, every value is a text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 _SLICE = 1 << 19  # stays in the processor's cache
 _QUOTE, _COLON, _BACKSLASH, _COMMA, _CLOSE = (ord(character) for character in '":\\,}')
+_OPEN_LIST = ord("[")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Evidence:
         Quotes; quotes directly followed by a colon.
     odd : numpy array of int64
         Places of what a plain line does not have: an escaped quote, whitespace before a colon, whitespace or a
-        comma before a closing brace.
+        comma before a closing brace, a list as a value.
     escapes : bool
         There is a backslash.
     """
@@ -58,6 +59,8 @@ def weigh(data: bytes | bytearray | memoryview, begin: int, end: int) -> Evidenc
         blank = before <= 32
         strange = blank & colon
         strange |= (blank | (before == _COMMA)) & (after == _CLOSE)
+        if (after == _OPEN_LIST).any():
+            strange |= (blank | (before == _COLON)) & (after == _OPEN_LIST)
         backslash = before == _BACKSLASH
         if backslash.any():
             escapes = True

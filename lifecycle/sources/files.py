@@ -18,7 +18,7 @@ import numpy.typing as npt
 from lifecycle.errors import SourceError
 from lifecycle.model import Reject
 
-CHUNK_BYTES = 32 << 20
+CHUNK_BYTES = 16 << 20
 LONGEST_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
 
@@ -93,12 +93,12 @@ def opened(path: Path, most_bytes: int) -> Iterator[IO[bytes]]:
 
 
 def head_of(path: Path, most_bytes: int) -> bytes:
-    """Return the first bytes of a file, unpacked, without a byte order mark."""
+    """Return the first bytes of a file, unpacked."""
     with opened(path, most_bytes) as stream:
         head = stream.read(HEAD_BYTES)
     if head.startswith(_UTF16):
         raise SourceError("The file is written in UTF-16.", "Save it as UTF-8: iconv -f UTF-16 -t UTF-8.")
-    return head.removeprefix(_BOM)
+    return head
 
 
 @dataclass(frozen=True)

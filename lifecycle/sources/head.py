@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from lifecycle.sources.objects import DECODER, Members, Unreadable, is_form, message_line, unwrapped
 
+BOM = b"\xef\xbb\xbf"
 _PARQUET = b"PAR1"
 _LOOKED_AT = 200
 
@@ -33,13 +34,14 @@ class Head:
         return frozenset(name for name, _ in self.first or ())
 
 
-def look(data: bytes) -> Head:
-    """Tell the shape of a file from its head (without a byte order mark)."""
+def look(data: bytes, whole: bool) -> Head:
+    """Tell the shape of a file from its head ; ``whole``: there is nothing behind it."""
+    data = data.removeprefix(BOM)
     if data.startswith(_PARQUET):
         return Head(Shape.PARQUET, None)
     text = data.strip()
     if not text:
-        return Head(Shape.EMPTY, None)
+        return Head(Shape.EMPTY if whole else Shape.LINES, None)
     lines = [line for line in data.splitlines() if line.strip()][:_LOOKED_AT]
     first = next((found for found in map(_message, lines) if found is not None), None)
     if text[:1] == b"[":

@@ -124,10 +124,17 @@ def unwrapped(members: Members) -> Members:
     if isinstance(body, str):
         line = body.encode("utf-8", "surrogatepass")
         body = form_line(line) if is_form(line) else json_line(line)
-    outside = [(name, value) for name, value in members if squash(name) != _WRAPPED]
-    stamped = {squash(name) for name, value in outside if not is_empty(value)} & {"receivedat"}
-    inside = [(name, value) for name, value in members_of(body) if squash(name) not in stamped]
-    return Members([*outside, *inside])
+    outside = Members((name, value) for name, value in members if squash(name) != _WRAPPED)
+    inside = members_of(body)
+    stamped = any(squash(name) == "receivedat" and not is_empty(value) for name, value in outside)
+    inside = Members(one for one in inside if not (stamped and squash(one[0]) == "receivedat"))
+    return Members([*_filled_or_alone(outside, inside), *_filled_or_alone(inside, outside)])
+
+
+def _filled_or_alone(members: Members, others: Members) -> Members:
+    """Leave out the empty members that stand on the other side of the wrapper too: they repeat nothing."""
+    elsewhere = {name for name, _ in others}
+    return Members((name, value) for name, value in members if name not in elsewhere or not is_empty(value))
 
 
 def is_empty(value: Any) -> bool:

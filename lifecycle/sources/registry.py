@@ -17,7 +17,7 @@ from lifecycle.sources import (
     rest_appointmentsync,
     webpush,
 )
-from lifecycle.sources.files import head_of
+from lifecycle.sources.files import HEAD_BYTES, head_of
 from lifecycle.sources.formats import Format, Source
 from lifecycle.sources.head import Head, Shape, look
 
@@ -76,7 +76,8 @@ def open_file(
     """
     columns = dict(columns or {})
     _check_columns(columns)
-    head = look(head_of(path, max_unpacked_bytes))
+    beginning = head_of(path, max_unpacked_bytes)
+    head = look(beginning, whole=len(beginning) < HEAD_BYTES)
     chosen = _named(format, head) if format else _told(head)
     dataset = chosen.dataset(path, head, columns, max_unpacked_bytes)
     source = Source(path, head, zone, columns, channel or chosen.channel, dataset, max_unpacked_bytes)

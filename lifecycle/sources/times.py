@@ -16,6 +16,9 @@ import polars as pl
 UTC_ZONE = ZoneInfo("UTC")
 EARLIEST_YEAR = 1900
 
+_EARLIEST = datetime(EARLIEST_YEAR, 1, 1)
+_WITH_OFFSET = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
+
 _COMMON = (
     "%Y-%m-%dT%H:%M:%S",
     "%Y%m%d %H%M%S",
@@ -29,7 +32,7 @@ _ZONE = r"\s*(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
 _SHAPES = tuple(
     re.compile(shape, re.ASCII)
     for shape in (
-        rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)(?:[Tt ]\s*{_CLOCK}{_ZONE})?",
+        rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)(?:[Tt ]\s*(?:{_CLOCK}|(?P<sole>\d\d)){_ZONE})?",
         rf"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>\d{{4}})(?:,?\s+{_CLOCK}{_ZONE})?",
         r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
         rf"(?:[Tt ]?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?{_ZONE})?",
@@ -73,7 +76,7 @@ def _instant(part: dict[str, str | None], zone: tzinfo) -> datetime | None:
             int(part["year"] or 0),
             int(part["month"] or 0),
             int(part["day"] or 0),
-            int(part.get("hour") or 0),
+            int(part.get("hour") or part.get("sole") or 0),
             int(part.get("minute") or 0),
             int(part.get("second") or 0),
             int(fraction),
@@ -138,19 +141,17 @@ def _iso(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
     """Read a column in which every text is ISO 8601, all without an offset or all with one; else None."""
     import pyarrow as pa
 
-    # A column with one other text is refused as a whole, before anything was read that the other ways would not.
-    if texts.null_count() == len(texts) or not texts.str.contains("-", literal=True).all():
+    first = texts.drop_nulls().first()
+    if first is None:
         return None
-    column = texts.to_arrow().cast(pa.string())
-    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            times = pl.Series(texts.name, pl.from_arrow(column.cast(kind)))
-        except pa.ArrowInvalid:
-            continue
-        if times.dt.year().min() < EARLIEST_YEAR:  # type: ignore[operator]
-            return None
-        return in_utc(times, zone) if times.dtype == pl.Datetime("us") else times.cast(pl.Datetime("us", "UTC"))
-    return None
+    kind = pa.timestamp("us", "UTC") if _WITH_OFFSET.search(str(first)) else pa.timestamp("us")
+    try:
+        times = pl.Series(texts.name, pl.from_arrow(texts.to_arrow().cast(kind)))
+    except pa.ArrowInvalid:  # which quotes the text
+        return None
+    if times.dt.replace_time_zone(None).min() < _EARLIEST:  # type: ignore[operator]
+        return None
+    return in_utc(times, zone) if times.dtype == pl.Datetime("us") else times.cast(pl.Datetime("us", "UTC"))
 
 
 def _exact(texts: pl.Series, spelling: str) -> pl.Series:

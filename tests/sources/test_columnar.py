@@ -1,0 +1,136 @@
+"""Reading by columns means exactly what reading line by line means."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lifecycle.sources.columnar import ColumnarReader
+from lifecycle.sources.evidence import weigh
+from lifecycle.sources.files import blocks
+from lifecycle.sources.names import Names
+from lifecycle.sources.objects import Parsed, message_line, parse
+
+NAMES = Names("events", without=frozenset({"channel"}))
+CAREFUL = partial(parse, names=NAMES, members=message_line, command=True)
+
+
+def by_line(data: bytes) -> list[Parsed]:
+    return [CAREFUL(block.lines()) for block in blocks(io.BytesIO(data))]
+
+
+def comparable(parsed: Parsed) -> tuple[Any, ...]:
+    rows = [{name: value for name, value in row.items() if value not in (None, "")} for row in parsed.slots.to_dicts()]
+    rejects = sorted((one.line, one.reason) for one in parsed.rejects)
+    return rows, rejects, {name: count for name, count in parsed.undeclared.items() if count}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[ColumnarReader]:
+    found = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)
+    yield found
+    found.close()
+
+
+names = st.sampled_from(
+    ["command", "appointmentUID", "firstName", "FIRSTNAME", "email", "phone", "startDateTimeUTC", "notes", "NOTES"]
+    + ["received_at", "receivedAt", "body", "Body", "ZIP", "a,b", 'a"b', "x y", "ä", "", "calendarId", "serviceIDs"]
+)
+texts = st.sampled_from(["", " ", "x", ":", '"', '":', "a\\", "ä", "\0", "{}", ",}", " }", "NaN", "CREATED", "\u2028"])
+values = st.one_of(
+    texts,
+    texts,
+    texts,
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.sampled_from([1.5, float("nan"), [], {}, ["x"], {"a": None}, [[[]]]]),
+)
+flat = st.lists(st.tuples(names, values), max_size=7)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> bytes:
+    """One line: an object of any members (repeated ones too), wrapped or not, in any style, sometimes broken."""
+    colon, comma = draw(st.sampled_from([(":", ","), (": ", ", "), (" : ", " ,"), (":", ",")]))
+
+    def written(members: list[tuple[str, Any]], ascii_only: bool = False) -> str:
+        pairs = (
+            json.dumps(name, ensure_ascii=ascii_only)
+            + colon
+            + (value if isinstance(value, _Raw) else json.dumps(value, ensure_ascii=ascii_only))
+            for name, value in members
+        )
+        return "{" + comma.join(pairs) + "}"
+
+    ascii_only = draw(st.booleans())
+    text = written([*draw(flat), ("command", "CREATED")] if draw(st.booleans()) else draw(flat), ascii_only)
+    if draw(st.booleans()):
+        text = written([*draw(flat), ("body", _Raw(text))])
+    data = text.encode()
+    broken = draw(st.sampled_from(["no"] * 9 + ["cut", "comma", "byte"]))
+    if broken == "cut":
+        return data[: draw(st.integers(0, len(data)))]
+    if broken == "comma":
+        return data.replace(b"}", b",}")
+    return data.replace(b"x", b"\xff") if broken == "byte" else data
+
+
+class _Raw(str):
+    """JSON text that stands as it is."""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(lines(), st.just(b'{"command":"CREATED","notes":""}')), min_size=1, max_size=12))
+def test_any_lines_mean_the_same_both_ways(reader: ColumnarReader, many: list[bytes]) -> None:
+    """Whatever the reader has learned before and whatever stands beside a line."""
+    data = b"\n".join(many) + b"\n"
+    for block, expected in zip(blocks(io.BytesIO(data)), by_line(data), strict=True):
+        assert comparable(reader.parse(block)) == comparable(expected)
+
+
+def test_a_uniform_log_is_read_without_looking_at_single_lines() -> None:
+    """Plain lines are proved plain: the careful path is not called, else speed would be lost unseen."""
+
+    def never(_: Any) -> Parsed:
+        raise AssertionError("a plain line was read on its own")
+
+    line = b'{"received_at": "2026-05-01T07:00:00Z", "body": {"command": "CREATED", "email": "a:b", "notes": "x"}}\n'
+    reader = ColumnarReader(NAMES, never, wrapped=True, command=True)
+    (block,) = blocks(io.BytesIO(line * 500))
+    parsed = reader.parse(block)
+    reader.close()
+    assert parsed.slots.height == 500
+    assert parsed.undeclared == {"notes": 500}
+
+
+def test_evidence_counts_members_and_odd_places() -> None:
+    """Counts over slices equal counts over the whole, places included."""
+    plain = b'{"a": "1", "b": {"c": "x"}}\n'
+    data = plain * 40_000 + b'{"a" : "1\\""}\n'
+    whole = weigh(data, 0, len(data))
+    assert (whole.members, whole.quotes) == (3 * 40_000, 10 * 40_000 + 5)
+    assert np.unique(np.searchsorted(np.flatnonzero(np.frombuffer(data, np.uint8) == 10), whole.odd)).tolist() == [
+        40_000
+    ]
+    assert weigh(data, 0, 40_000 * len(plain)).all_known(3 * 40_000, 40_000)
+    assert not weigh(data, 0, 40_000 * len(plain)).all_known(3 * 40_000 - 1, 40_000)
+
+
+def test_an_undeclared_field_far_down_is_seen(read_bytes: Any) -> None:
+    """A field that no line had before, in one line of many, far behind what was learned from."""
+    line = b'{"command": "CREATED", "appointmentUID": "a1", "phone": "1"}\n'
+    odd = b'{"command": "CREATED", "appointmentUID": "a1", "phone": 1, "x": 2}\n'
+    found = read_bytes(line * 3000 + odd + line * 10)
+    assert found.undeclared == {"x": 1}
+    assert found.read == len(found.rows) == 3011
+    assert pl.Series([row["mobile"] for row in found.rows]).unique().to_list() == ["1"]
