@@ -19,14 +19,15 @@ _MONTH = r"(jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec
 _DATES = (
     ("dmy", re.compile(r"(?<!\d)(\d{1,2}) ?[./-] ?(\d{1,2}) ?[./-] ?(\d{4}|\d{2})(?!\d)")),
     ("ymd", re.compile(r"(?<!\d)((?:19|20)\d{2}) ?[./-] ?(\d{1,2}) ?[./-] ?(\d{1,2})(?!\d)")),
+    ("dmy", re.compile(r"(?<!\d)(?<!\d )(\d{1,2}) (\d{1,2}) ((?:19|20)\d{2})(?! ?\d)")),
     ("ymd", re.compile(r"(?<!\d)((?:19|20)\d{2})(\d{2})(\d{2})(?!\d)")),
     ("dmy", re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")),
     ("dMy", re.compile(rf"(?<!\d)(\d{{1,2}})\.? ?{_MONTH} ?(\d{{4}})(?!\d)", re.IGNORECASE)),
 )
-_DATE_LIKELY = r"(?i)[0-9] ?[./-] ?[0-9]{1,2} ?[./-] ?[0-9]{1,4}|(?:19|20)[0-9]{6}|[0-9]{4}(?:19|20)[0-9]{2}|[0-9]\.? ?(?:jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]{0,6}\.? ?[0-9]{4}"  # noqa: E501
+_DATE_LIKELY = r"(?i)[0-9] [0-9]{1,2} (?:19|20)[0-9]{2}|[0-9] ?[./-] ?[0-9]{1,2} ?[./-] ?[0-9]{1,4}|(?:19|20)[0-9]{6}|[0-9]{4}(?:19|20)[0-9]{2}|[0-9]\.? ?(?:jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]{0,6}\.? ?[0-9]{4}"  # noqa: E501
 _BORN = re.compile(r"\bgeb|\bborn|\bdob\b|birth|\*", re.IGNORECASE)
 
-_ICD_SURE = r"(?:^|[^0-9A-Za-z.])[A-TV-Z][0-9]{2}\.[0-9]{1,2}[+*!†]?(?: ?[VGAZRLB]){0,2}(?:[^0-9A-Za-z@.]|$)"
+_ICD_SURE = r"(?:^|[^0-9A-Za-z.])[A-TV-Z][0-9]{2}\.(?:[0-9]{1,2}|-)[+*!†]?(?: ?[VGAZRLB]){0,2}(?:[^0-9A-Za-z@.]|$)"
 _ICD_SHORT = re.compile(r"(?<![0-9A-Za-z])[A-TV-Z]\d{2}(?:\.\d{1,2}|\.-)?[+*!†]?(?: ?[VGAZRLB]){0,2}(?![0-9A-Za-z])")
 _ICD_WORD = re.compile(
     r"\bicd|diagnos|\bdiag\b|\bdx\b|\bv\. ?a\.|\bz\. ?n\.|verdacht|zustand nach|\bv\.a\b|befund|erkrank", re.IGNORECASE

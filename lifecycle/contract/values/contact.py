@@ -22,7 +22,16 @@ ROLES = (
     "no-reply", "hello", "hallo", "rechnung", "buchhaltung", "termin", "termine", "vertrieb", "sales", "datenschutz",
 )  # fmt: skip
 
-_PHONE = r"(?:^|[^0-9A-Za-z.+-])(?:\+[1-9](?:[ ()/._-]{0,3}[0-9]){7,13}|0(?:[ ()/._-]{0,3}[0-9]){8,14})(?:[^0-9]|$)"
+_ROLE_FIRST = "(?:praxis|info|kontakt|office|empfang|anmeldung)"
+"""Words that stay a function with something behind them: praxis-mueller@."""
+
+_PHONE = r"(?:^|[^0-9A-Za-z.+-])(?:\+[1-9](?:[ ()/._-]{0,3}[0-9]){7,13}|\(?0(?:[ ()/._-]{0,3}[0-9]){8,14})(?:[^0-9]|$)"
+_PHONE_ALONE = re.compile(
+    r"(?<![0-9A-Za-z.+-])(?<![0-9][ ()/._-])(?<!\b[A-Za-z][ /._-])"
+    r"(?:\+[1-9](?:[ ()/._-]{0,3}\d){7,13}|\(?0(?:[ ()/._-]{0,3}\d){8,14})(?!\d)"
+)
+"""Not the middle of a longer number that is spelled in groups."""
+
 _EMAIL = r"(?i)[0-9a-z_%+-][0-9a-z._%+-]*(?:@| ?[(\[{] ?(?:at|ät) ?[)\]}] ?)[0-9a-z-]+(?:\.| ?[(\[{] ?(?:dot|punkt) ?[)\]}] ?)[a-z]{2,}"  # noqa: E501
 
 _TLDS = "de|com|org|net|eu|info|io|at|ch|app|test|invalid"
@@ -91,7 +100,9 @@ def foreign_number(text: pl.Expr, _field: str) -> pl.Expr:
 )
 def role_address(text: pl.Expr, _field: str) -> pl.Expr:
     """Several people may read what is sent there."""
-    return text.str.contains(rf"(?i)^(?:{'|'.join(map(re.escape, ROLES))})[0-9]{{0,2}}(?:\+[^@]*)?@")
+    return text.str.contains(
+        rf"(?i)^(?:{'|'.join(map(re.escape, ROLES))})[0-9]{{0,2}}(?:\+[^@]*)?@|^{_ROLE_FIRST}[._-][^@]*@"
+    )
 
 
 @value_check(
@@ -110,7 +121,7 @@ def role_address(text: pl.Expr, _field: str) -> pl.Expr:
 )
 def phone_in_text(text: pl.Expr, _field: str) -> pl.Expr:
     """At least nine digits that begin with 0, or eight after a plus."""
-    return text.str.contains(_PHONE)
+    return exactly(text, text.str.contains(_PHONE), lambda value: _PHONE_ALONE.search(value) is not None)
 
 
 @value_check(
@@ -152,7 +163,9 @@ def email_in_text(text: pl.Expr, _field: str) -> pl.Expr:
 )
 def url(text: pl.Expr, field: str) -> pl.Expr:
     """In names a bare domain too."""
-    return text.str.contains(_URL if field in _TEXTS else _URL_IN_IDS)
+    if field not in _TEXTS:
+        return text.str.contains(_URL_IN_IDS)
+    return text.str.replace_all(_EMAIL, " ").str.contains(_URL)  # an address has its own check
 
 
 @value_check(

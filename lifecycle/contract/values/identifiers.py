@@ -18,8 +18,9 @@ _SEP = "[^0-9A-Za-z]{0,3}"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 _KVNR_LIKELY = f"[A-Za-z](?:{_SEP}[0-9]){{9}}"
-_KVNR = re.compile(rf"(?=([A-Za-z](?:{_SEP}\d){{9}}))")
-_KVNR_ALONE = re.compile(r"(?<![0-9A-Za-z])([A-Za-z](?:[^0-9A-Za-z]?\d){9})(?!\d)")
+_KVNR = re.compile(rf"(?=((?:(?<![A-Za-z])[A-Za-z]{_SEP}|[A-Za-z])\d(?:{_SEP}\d){{8}})(\d*))")
+"""The letter stands alone or touches its digits: the last letter of a name before a number is none of it."""
+_KVNR_ALONE = re.compile(r"(?<![0-9A-Za-z])([A-Za-z](?:[^0-9A-Za-z]?\d){9})((?:\d{10}|\d{20})?)(?!\d)")
 """In ids a letter with nine digits is common: there the number must stand alone."""
 
 _IBAN_LIKELY = f"(?i)[A-Z]{_SEP}[A-Z](?:{_SEP}[0-9]){{2}}(?:{_SEP}[0-9A-Z]){{11}}"
@@ -36,7 +37,7 @@ _TAX_WORD = re.compile(r"steuer|idnr|tax|\btin\b|ident", re.IGNORECASE)
 _MOBILE_WITHOUT_ZERO = re.compile(r"1[567]")
 
 _NINE_LIKELY = r"(?:^|[^0-9+])[0-9](?:[ ./_-]?[0-9]){8}(?:[^0-9]|$)"
-_NINE = re.compile(r"(?<![0-9A-Za-z+])\d(?:[ ./_-]?\d){8}(?!\d)")
+_NINE = re.compile(r"(?<![0-9A-Za-z+])(?<![0-9][ ./_-])(?<!\b[A-Za-z][ ./_-])\d(?:[ ./_-]?\d){8}(?![ ./_-]?\d)")
 _DOCTOR_WORD = re.compile(r"\bl?arzt-?n|\blanr|\bbsnr|\bn?bsnr|betriebsst", re.IGNORECASE)
 
 
@@ -86,6 +87,27 @@ def lanr_holds(number: str) -> bool:
     return (10 - total % 10) % 10 == int(number[6]) and number[7:] != "00"
 
 
+def _is_kvnr(match: re.Match[str]) -> bool:
+    """Nine digits, or those of the long forms (20 and 30 places), no other number of them."""
+    return len(match[2]) in (0, 10, 20) and kvnr_holds(_compact(match[1]))
+
+
+def _ibans(text: str, *, alone: bool) -> list[tuple[int, int]]:
+    """Where valid IBANs begin and end in a text."""
+    found = []
+    for match in _IBAN.finditer(text):
+        begin = match.start(1)
+        length = _IBAN_LENGTHS.get(_compact(match[1][:6])[:2].upper(), 0)
+        places = [begin + i for i, char in enumerate(match[1]) if char.isascii() and char.isalnum()]
+        if not length or len(places) < length or not iban_holds(_compact(match[1])[:length]):
+            continue
+        end = places[length - 1] + 1
+        beside = text[begin - 1 : begin] + text[end : end + 1]
+        if not (alone and re.search(r"[0-9A-Za-z]", beside)):
+            found.append((begin, end))
+    return found
+
+
 def _compact(text: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", text)
 
@@ -122,7 +144,11 @@ def kvnr(text: pl.Expr, field: str) -> pl.Expr:
     def holds(value: str) -> bool:
         if field in IDS and _UUID.fullmatch(value):
             return False
-        return any(kvnr_holds(_compact(match[1])) for match in pattern.finditer(value))
+        ibans = _ibans(value, alone=False)
+        return any(
+            _is_kvnr(match) and not any(begin <= match.start(1) < end for begin, end in ibans)
+            for match in pattern.finditer(value)
+        )
 
     return exactly(text, text.str.contains(_KVNR_LIKELY), holds)
 
@@ -142,16 +168,11 @@ def kvnr(text: pl.Expr, field: str) -> pl.Expr:
     ),
     sentence=("A bank account number (IBAN) stands in a field.", "In einem Feld steht eine Kontonummer (IBAN)."),
 )
-def iban(text: pl.Expr, _field: str) -> pl.Expr:
+def iban(text: pl.Expr, field: str) -> pl.Expr:
     """German ones and those of thirty other countries."""
 
     def holds(value: str) -> bool:
-        for match in _IBAN.finditer(value):
-            number = _compact(match[1])
-            length = _IBAN_LENGTHS.get(number[:2].upper(), 0)
-            if length and iban_holds(number[:length]):
-                return True
-        return False
+        return bool(_ibans(value, alone=field in IDS))
 
     return exactly(text, text.str.contains(_IBAN_LIKELY), holds)
 

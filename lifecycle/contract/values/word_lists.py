@@ -25,12 +25,14 @@ ILLNESS_STEMS = _listed(
     thrombose, embolie, anämie, schilddrüs, hashimoto, niereninsuff, dialyse, nierenstein, gallenstein, leberzirrh,
     harnwegsinf, blasenentz, mandelentz, mittelohrentz, bindehautentz, multiple sklerose, parkinsonerkr, autismus,
     traumafolge, belastungsstör, schlafstör, tinnitus, hörsturz, gürtelrose, corona-inf, covid, insulin, antidepress,
-    antibiotik, blutdruckmess, medikament, kreuzbandr, knochenbruch,
+    antibiotik, blutdruckmess, medikament, kreuzbandr, knochenbruch, krampfader, nasenpolyp,
+    zeckenbiss, heuschnupfen, fußpilz, tennisarm, nagelpilz, herpes, scharlach, windpocken, masern, borreliose,
+    lungenembol, herzklappe, bypass-op, chemo-, katheter, künstliche befruchtung, sterilisation, wurzelbehandl,
     cancer patient, breast cancer, lung cancer, carcinoma, anxiety disor, eating disor, dementia, heart attack,
     heart failure, leukemia, lymphoma, melanoma, pneumonia, tubercul, migraine, back pain, headache, stomach ache,
     pregnan, abortion, miscarriage, infertil, alcoholi, addiction, suicid, self-harm, high blood press, hypertension,
     thrombosis, kidney stone, sick note, sick leave, prescription, medication, multiple sclerosis, autism spectr,
-    insomnia
+    insomnia, hay fever, herpes, chickenpox, lyme disease
     """
 )
 """Found anywhere in a text. None of them is part of a known surname."""
@@ -50,7 +52,7 @@ ILLNESS_OR_NAME = _listed(
 CONTEXT = _listed(
     """
     wegen, verdacht, v.a., z.n., nachsorge, vorsorge, kontrolle, diagnose, diagnosis, therapie, therapy, behandlung,
-    treatment, rezept, op, leidet, hat, akute, akuter, chronische, chronischer, starke, patient mit, erkrankung,
+    treatment, rezept, op, leidet, akute, akuter, chronische, chronischer, starke, patient mit, erkrankung,
     because of, suspected, chronic, acute, due to, grund, symptome
     """
 )
