@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import yaml
@@ -32,6 +33,12 @@ def split(text: str) -> tuple[dict[str, object] | None, str, int]:
 
 
 def _mapping(text: str) -> dict[str, object]:
+    return dict(_parsed(text))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> dict[str, object]:
+    """Parse once: a preview reads the same heads again with every saved change."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

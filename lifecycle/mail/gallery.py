@@ -63,6 +63,7 @@ class Gallery:
         self._error: LifecycleError | None = None
         self._findings: tuple[TemplateFinding, ...] = ()
         self.reload()
+        self.check()
 
     @property
     def fixtures(self) -> tuple[Fixture, ...]:
@@ -73,10 +74,14 @@ class Gallery:
         """Read everything again. A file that cannot be read becomes the page's message; the last good state stays."""
         try:
             self._templates = load_templates(self.paths)
-            self._findings = lint(self._templates, self.setup, self.house, language=self.language)
             self._error = None
         except LifecycleError as error:
             self._error = error
+
+    def check(self) -> None:
+        """Lint what was loaded: apart from ``reload``, so that a saved change is shown before it is judged."""
+        if self._templates is not None:
+            self._findings = lint(self._templates, self.setup, self.house, language=self.language)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return what the page lists: templates with findings, bookings, words."""

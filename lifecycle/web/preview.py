@@ -45,15 +45,19 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 LARGEST_BODY = 10_000
+CHECK_AFTER_SECONDS = 0.25
+"""The page shows a change first; linting in the same moment would take the processor from it."""
 
 
 class Gallery(Protocol):
     """What the server shows. The mail room has one; ``workbench`` hands it over.
 
-    ``reload`` never raises: a template that cannot be read is part of the next ``snapshot``.
+    ``reload`` never raises: a template that cannot be read is part of the next ``snapshot``. ``check`` lints what
+    was loaded and takes longer.
     """
 
     def reload(self) -> None: ...
+    def check(self) -> None: ...
     def snapshot(self) -> Mapping[str, Any]: ...
     def view(self, template: str, fixture: str) -> Mapping[str, Any]: ...
     def frame(self, template: str, fixture: str, scheme: str) -> str: ...
@@ -186,9 +190,12 @@ async def _watch(gallery: Gallery, hub: _Hub) -> None:
     if not folders:
         return
     # step and debounce in milliseconds: a saved file is on the page well within 0.3 s
-    async for _ in awatch(*folders, debounce=60, step=15, rust_timeout=500, yield_on_timeout=False):
+    async for _ in awatch(*folders, debounce=50, step=10, rust_timeout=500, yield_on_timeout=False):
         await run_in_threadpool(gallery.reload)
         hub.tell("changed")
+        await asyncio.sleep(CHECK_AFTER_SECONDS)
+        await run_in_threadpool(gallery.check)
+        hub.tell("checked")
 
 
 class _Routes:

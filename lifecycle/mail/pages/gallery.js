@@ -198,6 +198,9 @@
     const item = current();
     if (!item) return;
     drawList(); drawTools(item); drawTabs(item); drawHead(item);
+    await drawPanel(item, mine);
+  };
+  const drawPanel = async (item, mine) => {
     try {
       const view = await viewOf(item.name, state.fixture);
       const nodes = await panels[state.tab](view, item);
@@ -218,6 +221,20 @@
     if (!data.fixtures.some((entry) => entry.name === state.fixture)) state.fixture = data.fixtures.length ? data.fixtures[0].name : "";
   };
   const refresh = async () => { take(await get("/api/snapshot")); await draw(); };
+  const follow = async () => {
+    const item = current();
+    if (item && state.tab !== "tabMatrix") drawPanel(item, ++drawing);
+    take(await get("/api/snapshot"));
+    showError();
+    if (current() !== undefined && item && current().name === item.name) { drawList(); drawTools(current()); drawTabs(current()); drawHead(current()); }
+    else await draw();
+    if (state.tab === "tabMatrix") await draw();
+  };
+  const refreshFindings = async () => {
+    take(await get("/api/snapshot"));
+    if (state.tab === "tabFindings" || !current()) { await draw(); return; }
+    drawList(); drawTabs(current()); showError();
+  };
 
   const copy = async () => {
     const view = await viewOf(state.template, state.fixture);
@@ -268,7 +285,8 @@
   if (!live) { take(JSON.parse($("data").textContent)); draw(); return; }
   refresh().catch(() => showAlert(word("offline")));
   const events = new EventSource("/events");
-  events.addEventListener("changed", () => refresh().catch(() => showAlert(word("offline"))));
+  events.addEventListener("changed", () => follow().catch(() => showAlert(word("offline"))));
+  events.addEventListener("checked", () => refreshFindings().catch(() => showAlert(word("offline"))));
   events.addEventListener("error", () => showAlert(word("offline")));
   events.addEventListener("open", () => showError());
 })();
