@@ -130,7 +130,7 @@ class ColumnarReader:
             group by keys::varchar, len(keys[1]), len(keys[2])""",
             block,
         )
-        known = [self._dialect.learn(*(list(keys) + [None])[:2]) for keys in groups["keys"].to_list()]
+        known = [self._dialect.learn(keys[0], keys[1] if len(keys) > 1 else None) for keys in groups["keys"].to_list()]
         return _spread(groups["i"], known, len(block.numbers))
 
     def _plain(self, block: Block) -> Mask:
@@ -138,8 +138,8 @@ class ColumnarReader:
         if not self._dialect.paths:
             return np.zeros(len(block.numbers), bool)
         groups = self._query(
-            f"""select any_value(types) as types, list(i) as i from (select {self._dialect.types()} as types, i from lines)
-            group by types::varchar""",
+            f"""select any_value(types) as types, list(i) as i
+            from (select {self._dialect.types()} as types, i from lines) group by types::varchar""",
             block,
         )
         return _spread(
@@ -178,7 +178,7 @@ class ColumnarReader:
     def _query(self, sql: str, block: Block) -> pl.DataFrame:
         self._connection.register("lines", _as_arrow(block))
         try:
-            return self._connection.sql(sql).pl()
+            return pl.DataFrame(self._connection.sql(sql).pl())
         finally:
             self._connection.unregister("lines")
 

@@ -3,7 +3,7 @@
 In a block of JSON objects each structural member has one quote directly before its colon, unless whitespace
 stands between. So if nothing is written with whitespace before a colon, and as many ``":`` occur as members were
 found under known names, then there is no other member: no undeclared field, no null, no repeated name. If there
-are also as many quotes as that many names and text values need, none is escaped and no list opens, every value is a text.
+are also as many quotes as that many names and texts need, none is escaped and no list opens, every value is a text.
 """
 
 from __future__ import annotations

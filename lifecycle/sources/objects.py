@@ -138,7 +138,7 @@ def _filled_or_alone(members: Members, others: Members) -> Members:
 
 
 def is_empty(value: Any) -> bool:
-    """Tell whether a value says nothing: null, an empty text, list or object. ``false``, 0 and a blank say something."""
+    """Tell whether a value says nothing: null, an empty text, list or object; ``false``, 0 and a blank do not."""
     return value is None or (isinstance(value, (str, list)) and not value)
 
 

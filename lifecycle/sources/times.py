@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 UTC_ZONE = ZoneInfo("UTC")
-EARLIEST_YEAR = 1900
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
+"""Years of an appointment; others are slips or placeholders (``0001-01-01``, ``9999-12-31``)."""
 
-_EARLIEST = datetime(EARLIEST_YEAR, 1, 1)
+_EARLIEST, _LATEST = datetime(EARLIEST_YEAR, 1, 1), datetime(LATEST_YEAR, 12, 31)  # noqa: DTZ001 - wall-clock times
+_RULED = datetime(2099, 12, 31)  # noqa: DTZ001
 _WITH_OFFSET = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
 
 _COMMON = (
@@ -81,7 +83,7 @@ def _instant(part: dict[str, str | None], zone: tzinfo) -> datetime | None:
             int(part.get("second") or 0),
             int(fraction),
         )
-        if naive.year < EARLIEST_YEAR:
+        if not EARLIEST_YEAR <= naive.year <= LATEST_YEAR:
             return None
         return localised(naive, _offset(part.get("zone")) or zone)
     except (ValueError, OverflowError):
@@ -117,7 +119,9 @@ def in_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
     """Read a column of wall-clock times (naive ``Datetime``) in a zone, as UTC microseconds."""
     naive = naive.cast(pl.Datetime("us"))
     try:
-        aware = naive.dt.replace_time_zone(zone.key, ambiguous="latest", non_existent="null")
+        # Polars' rules end with the century; what lies behind is read one distinct value at a time.
+        ruled = naive.set(naive > _RULED, None)
+        aware = ruled.dt.replace_time_zone(zone.key, ambiguous="latest", non_existent="null")
     except pl.exceptions.PolarsError:  # a zone that polars does not know
         aware = pl.Series(naive.name, [None] * len(naive), dtype=pl.Datetime("us", "UTC"))
     times = aware.dt.convert_time_zone("UTC")
@@ -133,7 +137,7 @@ def read_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series:
         if naive.null_count() == texts.null_count():
             break
         naive = naive.zip_with(naive.is_not_null(), _exact(texts, spelling))
-    naive = naive.zip_with((naive.dt.year() >= EARLIEST_YEAR).fill_null(False), pl.Series([None], dtype=naive.dtype))
+    naive = naive.zip_with(naive.is_between(_EARLIEST, _LATEST).fill_null(False), pl.Series([None], dtype=naive.dtype))
     return _filled(in_utc(naive, zone), texts, lambda text: time_of(text, zone))
 
 
@@ -149,7 +153,7 @@ def _iso(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
         times = pl.Series(texts.name, pl.from_arrow(texts.to_arrow().cast(kind)))
     except pa.ArrowInvalid:  # which quotes the text
         return None
-    if times.dt.replace_time_zone(None).min() < _EARLIEST:  # type: ignore[operator]
+    if not times.dt.replace_time_zone(None).is_between(_EARLIEST, _LATEST).all():
         return None
     return in_utc(times, zone) if times.dtype == pl.Datetime("us") else times.cast(pl.Datetime("us", "UTC"))
 
