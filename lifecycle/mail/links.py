@@ -28,6 +28,13 @@ class Link:
 
 def links_of(view: View) -> tuple[Link, ...]:
     """Return the links of a template: anchors and areas in HTML, addresses in the text."""
+    if "links" not in view.worked_out:
+        view.worked_out["links"] = _all_links(view)
+    found: tuple[Link, ...] = view.worked_out["links"]
+    return found
+
+
+def _all_links(view: View) -> tuple[Link, ...]:
     found: list[Link] = []
     if view.template.format == "html":
         for number, element in enumerate(view.document.elements):

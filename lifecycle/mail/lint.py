@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lifecycle.mail.fixtures import FIXTURES, Fixture
 from lifecycle.mail.house import HouseRules
@@ -83,6 +84,7 @@ class View:
         self.setup = setup
         self.house = house
         self.fixtures = own
+        self.worked_out: dict[str, Any] = {}
 
     @cached_property
     def document(self) -> Document:

@@ -91,6 +91,7 @@ class Registry:
 
     def __init__(self, assumed: tuple[Placeholder, ...] = ()) -> None:
         self.placeholders: Mapping[str, Placeholder] = {p.token: p for p in (*assumed, *DOCUMENTED)}
+        self._suggestions: dict[str, str] = {}
         words = sorted((p.token for p in self.placeholders.values() if p.bare), key=len, reverse=True)
         bare = "|".join(re.escape(word) for word in words)
         self._scanner = re.compile(rf"{TOKEN.pattern}|(?<![\w%])(?:{bare})(?![\w%])")
@@ -108,9 +109,11 @@ class Registry:
 
     def suggestion(self, token: str) -> str:
         """Return the known token closest in spelling, or an empty text."""
-        bare = {known.strip("%"): known for known in self.placeholders}
-        close = get_close_matches(token.strip("%").strip().upper(), bare, n=1, cutoff=0.72)
-        return bare[close[0]] if close else ""
+        if token not in self._suggestions:
+            bare = {known.strip("%"): known for known in self.placeholders}
+            close = get_close_matches(token.strip("%").strip().upper(), bare, n=1, cutoff=0.72)
+            self._suggestions[token] = bare[close[0]] if close else ""
+        return self._suggestions[token]
 
     def tokens_of(self, *meanings: str) -> frozenset[str]:
         """Return the tokens that stand for one of the meanings."""

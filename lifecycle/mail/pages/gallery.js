@@ -206,7 +206,7 @@
       const nodes = await panels[state.tab](view, item);
       if (mine === drawing) { $("panel").replaceChildren(...nodes); document.body.dataset.drawn = String(mine); }
     } catch (problem) {
-      if (mine === drawing) showAlert(word("offline"));
+      if (mine === drawing && !/^\d+$/.test(problem.message)) showAlert(word("offline"));
     }
   };
   const showAlert = (text) => { $("alert").textContent = text; $("alert").hidden = !text; };
