@@ -56,7 +56,6 @@ def _title(facts: Facts, say: Speech) -> str:
 
 def _head(facts: Facts, say: Speech) -> tuple[tuple[str, str], ...]:
     return (
-        (say("page.workspace"), clean(facts.workspace)),
         (say("page.perspective"), say.word("perspective", facts.perspective)),
         (say("page.as-of"), say.day(facts.as_of)),
         (say("page.run-id"), facts.run_id or say("page.no-run")),

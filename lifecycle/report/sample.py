@@ -20,14 +20,14 @@ _PLACES = (
 )
 _CATALOGUE = (
     CatalogueEntry("appointments", "appointments", ("workspace", "arztkonsultation"), "covered"),
-    CatalogueEntry("sync-log", "events", ("workspace",), "covered"),
-    CatalogueEntry("mail-sms-logs", "", ("SMS-Dienst",), "attested"),
-    CatalogueEntry("call-metadata", "", ("arztkonsultation",), "attested"),
+    CatalogueEntry("sync log", "events", ("workspace",), "covered"),
+    CatalogueEntry("mail and SMS logs", "", ("SMS-Dienst",), "attested"),
+    CatalogueEntry("call metadata", "", ("arztkonsultation",), "attested"),
 )
 _FINDINGS = (
-    Finding("column-set", "appointments", "workspace", "", Severity.ERROR, 0, Outcome.PASSED, "arztkonsultation"),
+    Finding("unique-key", "appointments", "workspace", "", Severity.ERROR, 0, Outcome.PASSED, "arztkonsultation"),
     Finding("email-pattern", "appointments", "workspace", "email", Severity.ERROR, 0, Outcome.PASSED),
-    Finding("foreign-mobile", "events", "workspace", "mobile", Severity.NOTE, 14, Outcome.FAILED, "webpush"),
+    Finding("foreign-number", "events", "workspace", "mobile", Severity.NOTE, 14, Outcome.FAILED, "webpush"),
 )
 _CHECKPOINT = (
     "praxis-am-see.example.org/lifecycle",
@@ -115,10 +115,11 @@ def _still_there(**change: Any) -> Facts:
         StoreCounts("workspace", "appointments", 8241, 803, 3, 2, 8241),
         StoreCounts("workspace", "events", 4242, 404, 0, 0, 4242),
     )
+    late = replace(_PLACES[3], state="overdue", next_due_on=date(2026, 9, 14))
     return sample(
         deleted=0, failed=1204, retained=12483, stores=stores, residue={}, checks={}, gone_live_on=None,
         gone_backups_on=None, oldest_age_days=104, approved_by="", approval_signed=False, approval_standing=False,
-        verified_by="", places=(*_PLACES[:3], replace(_PLACES[3], state="overdue"), _PLACES[4]), **change,
+        verified_by="", places=(*_PLACES[:3], late, _PLACES[4]), **change,
     )  # fmt: skip
 
 
@@ -134,5 +135,5 @@ def _leaks() -> tuple[Finding, ...]:
             "kvnr", "appointments", "workspace", "last_name", Severity.ERROR, 2, Outcome.FAILED, "arztkonsultation"
         ),
         Finding("zombie", "appointments", "workspace", "", Severity.ERROR, 5, Outcome.FAILED, "arztkonsultation"),
-        Finding("ends-at-present", "appointments", "workspace", "ends_at", Severity.WARNING, 7, Outcome.UNKNOWN),
+        Finding("required-field", "appointments", "workspace", "ends_at", Severity.WARNING, 7, Outcome.UNKNOWN),
     )

@@ -120,6 +120,10 @@ class Speech:
 
         return str(format_list(items, locale=self.locale)) if items else ""
 
+    def inside(self, word: str) -> str:
+        """A word as it stands inside a sentence: German nouns keep their capital."""
+        return word if self.language == "de" else word[:1].lower() + word[1:]
+
     def _text(self, message: str) -> str:
         text = str(self._messages.gettext(message))
         if text == message:

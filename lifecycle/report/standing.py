@@ -101,7 +101,21 @@ def catalogue_outcome(facts: Facts) -> Outcome:
 
 def second_outcome(facts: Facts) -> Outcome:
     """The independent tool; not asked is no judgement."""
-    return Outcome.PASSED if facts.second_opinion == "not run" else Outcome(facts.second_opinion)
+    said = second_opinion(facts)
+    return Outcome.PASSED if said is None else said
+
+
+def second_opinion(facts: Facts) -> Outcome | None:
+    """What the facts say about it, else what its own findings say; None where it was not asked."""
+    if facts.second_opinion != "not run":
+        return Outcome(facts.second_opinion)
+    own = [finding for finding in facts.findings if is_second_opinion(finding)]
+    return findings_outcome(own) if own else None
+
+
+def is_second_opinion(finding: Finding) -> bool:
+    """Whether the finding is about where two independent checks differ."""
+    return finding.check.split(":")[0] == "second-opinion"
 
 
 def tasks(facts: Facts) -> tuple[Task, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lifecycle.model import Facts, Finding, Outcome, Place, Severity, StoreCounts
+from lifecycle.report import standing
 from lifecycle.report.content import Block, Body, Cell, Example, Mark, Table, Text, section
 from lifecycle.report.speech import Speech
-from lifecycle.report.standing import findings_outcome, places_outcome, second_outcome
+from lifecycle.report.standing import findings_outcome, is_second_opinion, places_outcome
 
 DRIFT_CHECKS = frozenset({"missing", "orphan", "zombie", "stale", "unmapped-calendar", "non-video-service"})
 """Checks that compare the sync log with the records; a name that begins with ``drift-`` belongs here too."""
@@ -17,6 +18,7 @@ _ORDER = {Outcome.FAILED: 0, Outcome.UNKNOWN: 1, Outcome.PASSED: 2}
 _SEVERITIES = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _BAD = Finding("kvnr", "appointments", "workspace", "last_name", Severity.ERROR, 2, Outcome.FAILED)
 _DRIFTED = Finding("zombie", "appointments", "workspace", "", Severity.ERROR, 5, Outcome.FAILED)
+_OTHER = Finding("second-opinion:kvnr", "events", "workspace", "last_name", Severity.WARNING, 2, Outcome.FAILED)
 _UNTOLD = Finding("email-pattern", "events", "workspace", "email", Severity.ERROR, 0, Outcome.UNKNOWN)
 
 
@@ -98,7 +100,7 @@ def _store_total(facts: Facts, say: Speech) -> tuple[Cell, ...]:
 )
 def findings(facts: Facts, say: Speech) -> Body:
     """Deviations and what could not be told; what passed is counted."""
-    own = [finding for finding in facts.findings if not _is_drift(finding)]
+    own = [finding for finding in facts.findings if not _is_drift(finding) and not is_second_opinion(finding)]
     return _finding_body(own, say, "findings")
 
 
@@ -136,7 +138,7 @@ def _finding_table(some: Iterable[Finding], say: Speech, caption: str) -> Table:
     ordered = sorted(some, key=lambda f: (_ORDER[f.outcome], _SEVERITIES[f.severity], -f.count, f.check, f.field))
     rows = tuple(
         (
-            say.word("check", finding.check),
+            _check_name(finding, say),
             _result(finding, say),
             say.number(finding.count),
             say.word("field", finding.field) or "–",
@@ -145,6 +147,10 @@ def _finding_table(some: Iterable[Finding], say: Speech, caption: str) -> Table:
         for finding in ordered
     )
     return Table(caption, tuple(say(f"findings.{name}") for name in names), rows, figures=(2,))
+
+
+def _check_name(finding: Finding, say: Speech) -> str:
+    return ": ".join(say.word("check", name) for name in finding.check.split(":"))
 
 
 def _where(finding: Finding, say: Speech) -> str:
@@ -167,14 +173,18 @@ def _result(finding: Finding, say: Speech) -> Cell:
         Example({}, Outcome.PASSED),
         Example({"second_opinion": "failed"}, Outcome.FAILED),
         Example({"second_opinion": "not run"}, None),
+        Example({"second_opinion": "not run", "findings": (_OTHER,)}, Outcome.FAILED),
     ),
 )
 def second_opinion(facts: Facts, say: Speech) -> Body:
     """What an independent tool said about a sample."""
-    if facts.second_opinion == "not run":
+    outcome = standing.second_opinion(facts)
+    if outcome is None:
         return Body((Text(say("second.not-run")),))
-    outcome = second_outcome(facts)
-    return Body((Text(say("second.intro")), Text(say(f"second.{outcome}"))), outcome)
+    blocks: list[Block] = [Text(say("second.intro")), Text(say(f"second.{outcome}"))]
+    if told := [one for one in facts.findings if is_second_opinion(one) and one.outcome != Outcome.PASSED]:
+        blocks.append(_finding_table(told, say, say("second.caption")))
+    return Body(tuple(blocks), outcome)
 
 
 @section("changes", ("changes",), (Example({}, None), Example({"changes": {}}, None)))

@@ -128,15 +128,16 @@ def task_words(task: Task, say: Speech) -> str:
 def numbers(facts: Facts, say: Speech) -> Body:
     """Before = deleted + held + failed + not yet due; then the age of the oldest record without a hold."""
     left = "numbers.failed" if facts.outcome == "sealed" else "numbers.still-due"
+    none = "-none" if facts.outcome == "none" else ""
     rows = (
         (say("numbers.deleted"), say.number(facts.deleted)),
         (say("numbers.held"), say.number(facts.held)),
         (say(left), say.number(facts.failed)),
         (say("numbers.not-yet-due"), say.number(facts.not_yet_due)),
-        (say("numbers.before"), say.number(facts.before)),
+        (say(f"numbers.before{none}"), say.number(facts.before)),
     )
     head = (say("numbers.what"), say("numbers.records"))
-    table = Table(say("numbers.caption"), head, rows, figures=(1,), total=True)
+    table = Table(say(f"numbers.caption{none}"), head, rows, figures=(1,), total=True)
     notes = [_oldest(facts, say)]
     if facts.no_anchor:
         notes.append(say.count("numbers.no-anchor", facts.no_anchor))
@@ -185,7 +186,9 @@ def rule(facts: Facts, say: Speech) -> Body:
         groups.setdefault(replace(one, dataset=""), []).append(say.word("dataset", one.dataset))
     blocks: list[Block] = []
     for one, datasets in groups.items():
-        sentence = say.count("rule.sentence", one.period_days, datasets=say.listing(datasets))
+        sentence = say.count(
+            "rule.sentence", one.period_days, datasets=say.listing([datasets[0], *map(say.inside, datasets[1:])])
+        )
         blocks += [Text(sentence, lead=not blocks), Items(_rule_notes(one, say))]
     return Body(tuple(blocks))
 
