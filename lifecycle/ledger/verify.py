@@ -1,8 +1,6 @@
-#!/usr/bin/env python3
 """Check evidence of deletion: python verify.py EVIDENCE VKEY [SIZE ROOT]. Ends with 0, or 7: broken or unfinished.
 
-VKEY is the log's public key or a file that holds it, SIZE and ROOT two lines of a checkpoint kept elsewhere.
-"""
+VKEY is the log's public key or a file that holds it, SIZE and ROOT two lines of a checkpoint kept elsewhere."""
 
 import re
 import subprocess
@@ -22,20 +20,20 @@ PLAN, APPROVAL, SIGNATURE, TOMBSTONES = "1-plan.json", "2-approval.json", "2-app
 INTENT, DELETED, VERIFIED, RECORD = "3-intent.json", "4-deleted.json", "5-verified.json", "6-record.json"
 ABORTED, PROOF, STAMP = "6-aborted.json", ".tlog-proof", "6-record.json.tlog-proof.tsr"
 FILE = re.compile(  # every file that belongs here
-    r"\.lock|checkpoint|log\.(vkey|pub\.pem)|allowed_signers|keys-log/[\w-]+\.json"
-    r"|tile/(\d|entries)/[x\d/.p]+|runs/[A-Za-z0-9-]+/([1-6]-(plan|approval|intent|deleted|verified|record|aborted)\.json|tombstones\.txt"
-    r"|2-approval\.json\.sig|6-(record|aborted)\.json\.tlog-proof|6-record\.json\.tlog-proof\.tsr)"
+    r"\.lock|checkpoint|log\.(vkey|pub\.pem)|allowed_signers|keys-log/[\w-]+\.json|tile/(\d|entries)/[x\d/.p]+|"
+    r"runs/[A-Za-z0-9-]+/((1-plan|2-approval|3-intent|4-deleted|5-verified|6-record|6-aborted)\.json|tombstones\.txt|"
+    r"2-approval\.json\.sig|6-(record|aborted)\.json\.tlog-proof|6-record\.json\.tlog-proof\.tsr)"
 )
-LIMITS = """Not shown: that the operator has not written everything anew (SIZE and ROOT of a checkpoint kept elsewhere do),
+LIMITS = """Not shown: that the operator has not written everything anew (a checkpoint kept elsewhere shows it),
 and that the counts were true (restore the copy from before the run, plan with its asOf and key, compare)."""
+Files = dict[str, bytes]
 Facts = Iterator[tuple[bool | None, str]]  # does it hold (None: not checked), and the words if it does not
-Kept = tuple[int, str] | None
 
 
 class Evidence:
     """The folder and what is known of it so far. The checks run in this order, those of a run once a run."""
 
-    def __init__(self, root: Path, vkey: str, kept: Kept, trusted: Path) -> None:
+    def __init__(self, root: Path, vkey: str, kept: tuple[int, str] | None, trusted: Path) -> None:
         self.root, self.vkey, self.kept, self.trusted, self.at = root, vkey, kept, trusted.resolve(), "the folder"
         self.tree = cache(self.subtree)
 
@@ -43,12 +41,11 @@ class Evidence:
         self.at = name  # an error says what was being read
         return (self.root / name).read_bytes() if (self.root / name).is_file() else b""
 
-    def json(self, name: str) -> Any:
-        return loads(self.read(name))
-
-    def runs(self) -> Iterator[tuple[str, set[str]]]:
-        for path in sorted((self.root / "runs").iterdir()):
-            yield f"runs/{path.name}/", {file.name for file in path.iterdir()}
+    def runs(self) -> Iterator[tuple[str, Files, dict[str, Any]]]:
+        for path in sorted((self.root / "runs").glob("*/")):
+            self.at = f"runs/{path.name}"
+            have = {each.name: each.read_bytes() for each in path.iterdir() if each.is_file()}
+            yield path.name, have, {name: loads(data) for name, data in have.items() if name.endswith(".json")}
 
     def subtree(self, start: int, stop: int) -> bytes:
         """Hash the leaves from `start` to before `stop` after RFC 6962."""
@@ -56,14 +53,6 @@ class Evidence:
             return sha256(b"\0" + self.leaves[start] if start < stop else b"").digest()
         middle = start + (1 << (stop - start - 1).bit_length() - 1)
         return sha256(b"\1" + self.tree(start, middle) + self.tree(middle, stop)).digest()
-
-    def path(self, index: int, start: int, stop: int) -> list[str]:
-        """Spell the one right inclusion proof of a leaf: the hashes beside its way, from the leaf upwards."""
-        if stop - start < 2:
-            return []
-        middle = start + (1 << (stop - start - 1).bit_length() - 1)
-        below, beside = ((start, middle), (middle, stop))[:: 1 if index < middle else -1]
-        return [*self.path(index, *below), b64encode(self.tree(*beside)).decode()]
 
     def tiles(self, level: int | str, count: int) -> Iterator[tuple[bytes, int, int]]:
         """Read the tiles of a level with `count` hashes; each comes with the first hash in it and the first after."""
@@ -77,8 +66,8 @@ class Evidence:
         size, raw = int(checkpoint.split("\n")[1]), b64decode(checkpoint.split(" ")[-1])
         text = f"{self.name}\n{size}\n{b64encode(self.tree(0, size)).decode()}\n"
         self.key.verify(raw[4:], text.encode())
-        same = checkpoint == f"{text}\n— {self.name} {b64encode(raw).decode()}\n" and raw[:4] == self.key_id
-        return size if same else -1
+        signed = f"{text}\n— {self.name} {b64encode(raw).decode()}\n"
+        return size if checkpoint == signed and raw[:4] == self.key_id else -1
 
     def check_leaves(self) -> Facts:
         self.leaves, self.size = list[bytes](), int(self.read("checkpoint").split(b"\n")[1])
@@ -94,12 +83,12 @@ class Evidence:
     def check_key_and_signed_root(self) -> Facts:
         vkey = (self.vkey if "+" in self.vkey else Path(self.vkey).read_text()).strip()
         self.name, key_id, key = vkey.split("+", 2)
-        raw, self.key_id = b64decode(key), bytes.fromhex(key_id)
+        raw, self.key_id, named = b64decode(key), bytes.fromhex(key_id), f"{self.name}\n".encode()
         self.key = Ed25519PublicKey.from_public_bytes(raw[1:])
-        pem, rooted = self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), f"{self.name}\n".encode()
-        yield raw[:1] == b"\1" and sha256(rooted + raw).digest()[:4] == self.key_id, "VKEY is not in order"
-        yield self.read("log.vkey").decode() == vkey + "\n", "log.vkey is not the key that you gave"
-        yield self.read("log.pub.pem") == pem, "log.pub.pem is not the key that you gave"
+        pem = self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        yield raw[:1] == b"\1" and sha256(named + raw).digest()[:4] == self.key_id, "VKEY is not in order"
+        same = (self.read("log.vkey"), self.read("log.pub.pem")) == (f"{vkey}\n".encode(), pem)
+        yield same, "log.vkey or log.pub.pem is not the key that you gave"
         yield self.signed_size(self.read("checkpoint").decode()) == self.size, "the key did not sign these leaves"
         size, root = self.kept or (0, b64encode(self.tree(0, 0)).decode())
         same = 0 <= size <= self.size and b64encode(self.tree(0, size)).decode() == root
@@ -113,107 +102,108 @@ class Evidence:
 
     def check_nothing_foreign(self) -> Facts:
         for path in self.root.rglob("*"):
-            known = path.is_dir() or (path.is_file() and FILE.fullmatch(path.relative_to(self.root).as_posix()))
-            own = bool(known) and not path.is_symlink()
-            yield own, f"{path.parent.relative_to(self.root)}/ holds something that does not belong there, or a link"
+            name = path.relative_to(self.root)
+            own = path.is_dir() or (path.is_file() and FILE.fullmatch(name.as_posix()))
+            yield bool(own) and not path.is_symlink(), f"a foreign file or a link lies in ./{name.parts[:-1][:1]}"
 
     def check_files(self) -> Facts:
-        said, lonely = list[tuple[str, str, str]](), set(self.index)
-        statements = [("", f"keys-log/{path.name}") for path in (self.root / "keys-log").glob("*")]
-        statements += [(run, run + name) for run, have in self.runs() for name in have & {INTENT, RECORD, ABORTED}]
-        for folder, path in statements:
-            leaf, event = self.read(path), self.json(path)["predicate"]["event"]
-            yield leaf in self.index, f"{path} is not a leaf of the log"
-            lonely.discard(leaf)
-            said += [(folder + each["name"], each["digest"]["sha256"], event) for each in loads(leaf)["subject"]]
-        yield not lonely, f"{len(lonely)} leaves have no file any more"
-        self.withdrawn = {path for path, _, event in said if event == "withdrawn" and path.endswith(SIGNATURE)}
-        for path, digest, _ in said:
-            if path in self.withdrawn and not (self.root / path).exists():
-                yield None, f"{path} was withdrawn; its SHA-256 is {digest[:64]}"
-            else:
-                same = FILE.fullmatch(path) and sha256(self.read(path)).hexdigest() == digest
-                yield bool(same), f"{self.at} is missing or changed"
-        for run, have in self.runs():
-            own = {INTENT, RECORD, ABORTED, STAMP} | {name + PROOF for name in have & {RECORD, ABORTED}}
-            loose = have - own - {path.removeprefix(run) for path, _, _ in said}
-            yield not loose or not have & {RECORD, ABORTED}, f"{run} holds a file that its record does not cover"
+        said, leaves = list[tuple[str, str, str]](), dict[str, bytes]()
+        for path in [*(self.root / "keys-log").glob("*"), *(self.root / "runs").glob("*/[36]-*.json")]:
+            name = path.relative_to(self.root).as_posix()
+            folder, leaves[name] = re.sub("^keys-log/|[^/]*$", "", name), self.read(name)
+            what = loads(leaves[name])
+            triples = [(each["name"], each["digest"]["sha256"], what["predicate"]["event"]) for each in what["subject"]]
+            said += [(folder + subject, digest, event) for subject, digest, event in triples]
+            yield leaves[name] in self.index, f"{name} is not a leaf of the log"
+        yield set(self.index) <= set(leaves.values()), "leaves of the log have no file any more"
+        self.withdrawn = {name for name, _, event in said if event == "withdrawn" and name.endswith(SIGNATURE)}
+        for name, digest, _ in said:
+            same = FILE.fullmatch(name) and sha256(self.read(name)).hexdigest() == digest
+            gone = name in self.withdrawn and not (self.root / name).exists()
+            yield (
+                None if gone else bool(same),
+                f"{self.at} is missing or changed" + f" (withdrawn: {digest[:64]})" * gone,
+            )
+        for run, have, _ in self.runs():
+            own = {STAMP, *(name + PROOF for name in (RECORD, ABORTED) if name in have)}
+            loose = {f"runs/{run}/{name}" for name in have.keys() - own} - {name for name, _, _ in said} - set(leaves)
+            yield not loose or not {RECORD, ABORTED} & have.keys(), f"{run}: its record does not cover every file"
 
-    def run_has_one_outcome(self, run: str, have: set[str]) -> Facts:
-        yield len(have & {RECORD, ABORTED}) == (INTENT in have), "not one outcome of one intent: unfinished, or made up"
-        yield not have & {DELETED, VERIFIED} or (INTENT in have and ABORTED not in have), "deleted without an intent"
+    def run_has_one_outcome(self, run: str, have: Files, said: Any) -> Facts:
+        done = {DELETED, VERIFIED} & have.keys()
+        yield len({RECORD, ABORTED} & have.keys()) == (INTENT in have), "not one outcome of one intent: unfinished?"
+        yield not done or (INTENT in have and ABORTED not in have), "deleted without an intent, or although aborted"
         for name, event in ((INTENT, "intent"), (RECORD, "sealed"), (ABORTED, "aborted")):
             if name in have:
-                said, intent = self.json(run + name), self.index[self.read(run + INTENT)]
-                what = said["predicateType"], said["predicate"]["event"], said["predicate"]["runId"]
-                same = what == ("urn:lifecycle:deletion-run:v1", event, run[5:-1])
-                yield (
-                    same and self.index[self.read(run + name)] >= intent,
-                    f"{name} speaks of another run, or too early",
-                )
+                what = said[name]["predicateType"], said[name]["predicate"]["event"], said[name]["predicate"]["runId"]
+                right = what == ("urn:lifecycle:deletion-run:v1", event, run)
+                right = right and self.index[have[name]] >= self.index[have[INTENT]]
+                yield right, f"{name} speaks of another run, or came too early"
 
-    def run_was_planned_and_approved(self, run: str, have: set[str]) -> Facts:
+    def run_has_its_proof(self, _: str, have: Files, __: Any) -> Facts:
+        for name in [each for each in (RECORD, ABORTED) if each in have and (each == RECORD or each + PROOF in have)]:
+            index, (proof, checkpoint) = self.index[have[name]], have[name + PROOF].decode().split("\n\n", 1)
+            path, start, stop = list[str](), 0, self.signed_size(checkpoint)
+            inside = index < stop
+            while stop - start > 1:  # the hashes beside the way down to the leaf are its only right proof
+                middle = start + (1 << (stop - start - 1).bit_length() - 1)
+                below, beside = ((start, middle), (middle, stop))[:: 1 if index < middle else -1]
+                path, (start, stop) = [b64encode(self.tree(*beside)).decode(), *path], below
+            right = "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *path])
+            yield inside and proof == right, f"the proof of {name} does not hold"
+
+    def run_adds_up(self, run: str, have: Files, said: Any) -> Facts:
         if INTENT in have:
-            count, lines = self.json(run + INTENT)["predicate"]["count"], self.read(run + TOMBSTONES).splitlines()
-            fine = sorted(set(lines)) == lines and all(re.fullmatch(b"[0-9a-f]{64}", line) for line in lines)
-            yield fine and len(lines) == count, "the intent's count is not that of distinct, sorted tombstones"
-            yield self.json(run + PLAN)["count"] == count, "the plan has another count than the intent"
+            plan, count, marks = said[PLAN], said[INTENT]["predicate"]["count"], have.get(TOMBSTONES, b"").splitlines()
+            fine = sorted(set(marks)) == marks and all(re.fullmatch(b"[0-9a-f]{64}", mark) for mark in marks)
+            yield fine and len(marks) == count == plan["count"], "plan, intent and distinct, sorted tombstones differ"
             if count or APPROVAL in have:
-                digest, approval = sha256(self.read(run + PLAN)).hexdigest(), self.json(run + APPROVAL)
-                same = (approval["planSha256"], approval["runId"]) == (digest, run[5:-1])
-                yield same and approval["role"] in ("controller", "delegate"), "nobody who may approved this plan"
-
-    def run_adds_up(self, run: str, have: set[str]) -> Facts:
+                yes, digest = said[APPROVAL], sha256(have[PLAN]).hexdigest()
+                right = (
+                    yes["planSha256"] == digest and yes["runId"] == run and yes["role"] in ("controller", "delegate")
+                )
+                yield right, "nobody who may approved this plan"
         if RECORD in have:
-            n, count = self.json(run + RECORD)["predicate"]["counts"], self.json(run + INTENT)["predicate"]["count"]
-            places = [each["dataset"] for each in self.json(run + PLAN)["stores"]]
-            stores = self.json(run + DELETED)["stores"] if count or DELETED in have else []
+            n, places = said[RECORD]["predicate"]["counts"], [each["dataset"] for each in plan["stores"]]
+            gone = sum(each["deleted"] for each in said[DELETED]["stores"]) if count or DELETED in have else 0
             most = count * max(map(places.count, places), default=0)  # a row in two stores has one tombstone
             yield n["before"] == n["deleted"] + n["retained"], "before is not deleted + retained"
             yield n["due"] == n["deleted"] + n["held"] + n["failed"], "due is not deleted + held + failed"
-            yield n["deleted"] == sum(each["deleted"] for each in stores), "the stores deleted another number"
-            yield min(n.values()) >= 0 and count <= n["deleted"] + n["failed"] <= most, "other rows than planned"
+            yield min(n.values()) >= 0 and n["deleted"] == gone, "the stores deleted another number"
+            yield count <= n["deleted"] + n["failed"] <= most, "other rows than planned"
             yield n["failed"] == 0 and (n["deleted"] > 0 or n["due"] == n["held"]), "due rows are left: not complete"
 
-    def run_passed_its_checks(self, run: str, have: set[str]) -> Facts:
-        record = self.json(run + RECORD)["predicate"] if RECORD in have else {"checks": {}}
-        yield all(outcome == "passed" for outcome in record["checks"].values()), "not every check passed"
-        if RECORD in have and (VERIFIED in have or record["counts"]["deleted"]):
-            seen = self.json(run + VERIFIED)
-            scan, wrong = seen["residue"], seen["stillDue"] + seen["deletedBeforeDue"] + seen["tombstonedStillPresent"]
-            good = wrong == 0 and seen["retainedSetUnchanged"] is True and record["checks"] != {}
-            found = scan["foundInOld"] >= scan["controls"] > 0 == scan["foundInNew"]
-            yield good, "other rows than the due ones are gone, or nothing was checked"
-            yield record["erasure"] == "logical" or (record["erasure"] == "rewritten" and found), "bytes may be left"
+    def run_passed_its_checks(self, _: str, have: Files, said: Any) -> Facts:
+        if RECORD in have:
+            record, seen = said[RECORD]["predicate"], said.get(VERIFIED)
+            yield all(outcome == "passed" for outcome in record["checks"].values()), "not every check passed"
+            if seen or record["counts"]["deleted"]:
+                scan, wrong = seen["residue"], ("stillDue", "deletedBeforeDue", "tombstonedStillPresent")
+                good = record["checks"] != {} and seen["retainedSetUnchanged"] is True and not any(map(seen.get, wrong))
+                yield good, "other rows than the due ones are gone, or nothing was checked"
+                found = scan["foundInOld"] >= scan["controls"] > 0 == scan["foundInNew"]
+                yield record["erasure"] == "logical" or (found and record["erasure"] == "rewritten"), "bytes are left"
 
-    def run_has_its_proofs(self, run: str, have: set[str]) -> Facts:
-        for name in [name for name in (RECORD, ABORTED) if {RECORD: RECORD, ABORTED: ABORTED + PROOF}[name] in have]:
-            index = self.index[self.read(run + name)]
-            proof, _, checkpoint = self.read(run + name + PROOF).decode().partition("\n\n")
-            size = self.signed_size(checkpoint)
-            right = ["c2sp.org/tlog-proof@v1", f"index {index}", *self.path(index, 0, size)]
-            yield index < size <= self.size and proof.split("\n") == right, f"the proof of {name} does not hold"
-
-    def run_is_signed_and_stamped(self, run: str, have: set[str]) -> Facts:
-        if have & {APPROVAL, SIGNATURE}:
-            approval, there = self.json(run + APPROVAL), SIGNATURE in have or run + SIGNATURE in self.withdrawn
-            yield approval["signed"] is there, "approval and signature do not go together"
-            call = f"ssh-keygen -Y verify -n deletion-approval -I {approval['role']} -s {SIGNATURE} -f"
-            yield self.ask(run, call, "allowed_signers", APPROVAL) if SIGNATURE in have else (True, "")
-        if STAMP in have:
-            yield self.ask(run, f"openssl ts -verify -in {STAMP} -data {RECORD}{PROOF} -CAfile", "ca.pem", RECORD)
-
-    def ask(self, run: str, call: str, trusted: str, name: str) -> tuple[bool | None, str]:
-        """Ask a tool of the system; without the file that says whom to trust, print what to call."""
-        if not (self.trusted / trusted).is_file():
-            return None, f"not checked: cd {run} && {call} {trusted} < {name}"
-        words, data = [*call.split(" "), str(self.trusted / trusted)], self.read(run + name)
-        done = subprocess.run(words, cwd=self.root / run, input=data, capture_output=True, check=False)
-        return done.returncode == 0, f"{words[0]} does not accept it"
+    def run_is_signed_and_stamped(self, run: str, have: Files, said: Any) -> Facts:
+        approval, signed = said.get(APPROVAL, {}), SIGNATURE in have or f"runs/{run}/{SIGNATURE}" in self.withdrawn
+        yield approval.get("signed", False) is signed, "approval and signature do not go together"
+        role = "delegate" if approval.get("role") == "delegate" else "controller"
+        ssh = f"ssh-keygen -Y verify -n deletion-approval -I {role} -s {SIGNATURE} -f", "allowed_signers", APPROVAL
+        stamp = f"openssl ts -verify -in {STAMP} -data {RECORD}{PROOF} -CAfile", "ca.pem", RECORD
+        for call, trusted, data in [ssh] * (SIGNATURE in have) + [stamp] * (STAMP in have):
+            words, known = [*call.split(" "), str(self.trusted / trusted)], (self.trusted / trusted).is_file()
+            folder = self.root / "runs" / run
+            done = known and subprocess.run(words, cwd=folder, input=have[data], capture_output=True, check=False)
+            words_for_it = f"{'refused' if done else 'not checked'}: cd runs/{run} && {call} {trusted} < {data}"
+            yield done.returncode == 0 if done else None, words_for_it
 
 
 def verify(
-    evidence: Path, vkey: str, kept: Kept = None, say: Callable[[str], object] = len, trusted: Path | None = None
+    evidence: Path,
+    vkey: str,
+    kept: tuple[int, str] | None = None,
+    say: Callable[[str], object] = len,
+    trusted: Path | None = None,
 ) -> list[tuple[str, str]]:
     """Give name and outcome (passed, failed, unknown) of each check; `say` gets the numbered lines."""
     e, outcomes = Evidence(evidence, vkey, kept, trusted or evidence), list[tuple[str, str]]()
@@ -233,7 +223,7 @@ def verify(
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 5):
         sys.exit(__doc__)
-    remembered = (int(sys.argv[3]), sys.argv[4]) if len(sys.argv) == 5 else None
+    remembered = (int(sys.argv[3]), sys.argv[4]) if sys.argv[3:] else None
     broken = "failed" in dict(verify(Path(sys.argv[1]), sys.argv[2], remembered, print)).values()
     print(f"{'BROKEN OR UNFINISHED' if broken else 'Nothing is wrong.'}\n{LIMITS}")
     sys.exit(7 if broken else 0)
