@@ -21,7 +21,7 @@ NAMED = {
     "blue": "#0000ff",
 }
 
-Colours = Mapping[str, str]
+Rules = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,42 @@ def smallest_contrasts(document: Document) -> Iterator[Contrast]:
 
     Each pair of colours is given once per scheme, at its first place.
     """
-    sheets = _sheets(document)
     told: set[tuple[str, str, str]] = set()
-    for text in document.texts:
-        if not text.data.strip() or document.hidden(text.parent):
-            continue
-        around = document.ancestors(text.parent)
-        for scheme, rules in sheets.items():
-            colour = _nearest(around, rules, ("color",))
-            background = _nearest(around, rules, ("background-color", "background"))
+    hidden: dict[int, bool] = {}
+    visible = [
+        text
+        for text in document.texts
+        if not text.data.isspace() and not hidden.setdefault(text.parent, document.hidden(text.parent))
+    ]
+    for scheme, rules in _sheets(document).items():
+        colours = _Cascade(document, rules, ("color",))
+        backgrounds = _Cascade(document, rules, ("background-color", "background"))
+        for text in visible:
+            colour, background = colours.of(text.parent), backgrounds.of(text.parent)
             if colour and background and (key := (scheme, colour, background)) not in told:
                 told.add(key)
                 yield Contrast(ratio(colour, background), colour, background, scheme, text.offset)
+
+
+class _Cascade:
+    """The nearest declared colour around each element, worked out once per element."""
+
+    def __init__(self, document: Document, rules: Rules, names: tuple[str, ...]) -> None:
+        self._elements = document.elements
+        self._rules = rules
+        self._names = names
+        self._known: dict[int, str] = {-1: ""}
+
+    def of(self, number: int) -> str:
+        path = []
+        while number not in self._known:
+            path.append(number)
+            number = self._elements[number].parent
+        found = self._known[number]
+        for inner in reversed(path):
+            found = _declared(self._elements[inner], self._rules, self._names) or found
+            self._known[inner] = found
+        return found
 
 
 def _sheets(document: Document) -> dict[str, dict[str, dict[str, str]]]:
@@ -70,20 +94,17 @@ def _sheets(document: Document) -> dict[str, dict[str, dict[str, str]]]:
     return {"light": light, "dark": dark} if dark != light else {"light": light}
 
 
-def _nearest(around: list[Element], rules: dict[str, dict[str, str]], names: tuple[str, ...]) -> str:
-    for element in around:
-        own = {d.name: d.value for d in inline(element.attributes.get("style", ""))}
-        keys = [f".{name}" for name in element.attributes.get("class", "").lower().split()] + [element.tag]
-        for name in names:
-            values = [rules[key][name] for key in keys if name in rules.get(key, {})]
-            values.sort(key=lambda value: "!important" not in value)
-            important = values and "!important" in values[0]
-            value = values[0] if important else own.get(name) or (values[0] if values else "")
-            if value and (found := _hex(value)):
-                return found
-        if "background-color" in names and (found := _hex(element.attributes.get("bgcolor", ""))):
+def _declared(element: Element, rules: Rules, names: tuple[str, ...]) -> str:
+    own = {d.name: d.value for d in inline(element.attributes.get("style", ""))}
+    keys = [f".{name}" for name in element.attributes.get("class", "").lower().split()] + [element.tag]
+    for name in names:
+        values = [rules[key][name] for key in keys if name in rules.get(key, {})]
+        values.sort(key=lambda value: "!important" not in value)
+        important = values and "!important" in values[0]
+        value = values[0] if important else own.get(name) or (values[0] if values else "")
+        if value and (found := _hex(value)):
             return found
-    return ""
+    return _hex(element.attributes.get("bgcolor", "")) if "background-color" in names else ""
 
 
 def _hex(value: str) -> str:

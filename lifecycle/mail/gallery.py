@@ -47,6 +47,8 @@ class Gallery:
         Of the page and its messages, ``de`` or ``en``.
     state : Path or None
         The file that remembers what was copied (digests only); None remembers nothing.
+    dump : bytes or None
+        A REST service dump, whose texts are laid beside the overrides.
     extra : tuple of Fixture
         Further bookings, such as a real record on explicit request; shown, never written.
     """
@@ -56,6 +58,7 @@ class Gallery:
     house: HouseRules = field(default_factory=HouseRules)
     language: str = "de"
     state: Path | None = None
+    dump: bytes | None = None
     extra: tuple[Fixture, ...] = ()
 
     def __post_init__(self) -> None:
@@ -120,9 +123,16 @@ class Gallery:
         assert self._templates is not None
         return in_scheme(render(item, booking, self._templates.registry).html, scheme)
 
-    def changes(self, template: str) -> str | None:
-        """Return the difference to the last commit; None where there is none to compare with."""
-        return history.changed_since_commit(self._find(template, FIXTURES[0].name)[0])
+    def changes(self, template: str) -> Mapping[str, Any]:
+        """Return the difference to the last commit (``commit``) and to eTermin's own text (``etermin``).
+
+        None stands for: nothing to compare with.
+        """
+        item = self._find(template, FIXTURES[0].name)[0]
+        assert self._templates is not None
+        found = history.compare_dump(self._templates, self.dump) if self.dump else ()
+        beside = next((other for other in found if other.template == item.name), None)
+        return {"commit": history.changed_since_commit(item), "etermin": beside.diff if beside else None}
 
     def mark_copied(self, template: str) -> None:
         """Remember that the text was copied just now."""

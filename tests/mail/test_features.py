@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from lifecycle.mail.atoms import atoms
 from lifecycle.mail.features import DATA, UNDETECTED, WEIGHTS, Feature, example_of, features, used_features
 from lifecycle.mail.markup import parse, visible_text
+from lifecycle.mail.refresh_clients import compact
 from lifecycle.mail.styles import stylesheet
 
 PLAIN = "<p>x</p>"
@@ -75,3 +78,21 @@ def test_nested_media_and_important_are_read():
         ("@import 'x'", ()),
     ]
     assert comments == (0,)
+
+
+def test_the_data_file_is_made_from_the_package_as_it_is(tmp_path: Path):
+    """The newest verdict of each client is kept; the refresh needs only the unpacked package."""
+    source = {
+        "last_update_date": "2026-05-13 14:45:41 +0000",
+        "data": [
+            {
+                "slug": "css-gap",
+                "title": "gap",
+                "category": "css",
+                "stats": {"gmail": {"ios": {"2020-01": "n", "2024-02": "y #1"}, "android": {}}},
+            }
+        ],
+    }
+    made = compact(source, "2.0.2")
+    assert made["features"] == [{"slug": "css-gap", "title": "gap", "category": "css", "support": {"gmail/ios": "y"}}]
+    assert made["tested"] == "2026-05-13"

@@ -178,3 +178,12 @@ def test_linting_and_building_open_no_socket(tmp_path: Path, monkeypatch: pytest
     templates = load_templates(shipped_folder())
     lint(templates)
     build(templates, tmp_path)
+
+
+def test_the_text_in_etermin_is_laid_beside_the_override(tmp_path: Path):
+    """From a REST dump of the services; nothing to compare with is said as such."""
+    (tmp_path / "one.txt").write_text(mail("Neu LOCATION", service='"1"'))
+    (tmp_path / "two.txt").write_text(mail("LOCATION"))
+    gallery = Gallery((tmp_path,), dump=b'[{"id": 1, "emailTxt": "Alt LOCATION"}]')
+    assert "-Alt LOCATION" in gallery.changes("one.txt")["etermin"]
+    assert gallery.changes("two.txt") == {"commit": None, "etermin": None}

@@ -43,7 +43,7 @@ class FakeGallery:
     def frame(self, template: str, fixture: str, scheme: str) -> str:
         return f"<script>alert(1)</script><p>{scheme}</p>"
 
-    def changes(self, template: str) -> str | None:
+    def changes(self, template: str) -> Mapping[str, Any]:
         raise RuntimeError("canary-value-7f3")
 
     def mark_copied(self, template: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lifecycle.mail.house import ETERMIN_HOSTS, belongs_to
 from lifecycle.mail.links import links_of
 from lifecycle.mail.lint import SUBJECT, WHOLE, Example, Hit, View, mail, sms, template_check
+from lifecycle.mail.markup import visible_text
 from lifecycle.mail.placeholders import PERSONAL_MEANINGS, SERVICE_MEANINGS
 from lifecycle.mail.setup import VIDEO, Setup
 from lifecycle.model import Severity
@@ -137,7 +138,6 @@ def personal_in_subject(view: View) -> Iterator[Hit]:
     en="The cancellation link does not lead to eTermin. A cancellation elsewhere never reaches eTermin.",
     good=Example(mail('LOCATION <a href="https://www.etermin.net/x">Termin absagen</a>')),
     bad=Example(mail('LOCATION <a href="https://www.arztkonsultation.de/x">Termin absagen</a>')),
-    on="email",
 )
 def cancel_link_elsewhere(view: View) -> Iterator[Hit]:
     """A link that speaks of cancelling and leads to another host than eTermin's."""
@@ -194,7 +194,8 @@ def nobody_notifies(view: View) -> Iterator[Hit]:
 )
 def empty_override(view: View) -> Iterator[Hit]:
     """eTermin's field for a text per service starts empty; a global text that is empty is as bad."""
-    if not view.template.own.strip():
+    own = view.template.own
+    if not own.strip() or (view.template.format == "html" and "<img" not in own.lower() and not visible_text(own)):
         yield Hit(view.template.service or view.template.calendar or view.template.kind)
 
 

@@ -157,19 +157,26 @@
       return [...hints(view), device(el("pre", { class: "paper" }, view.text), mailHead(view))];
     },
     tabText: (view) => [el("pre", {}, view.text)],
-    tabSource: (view) => [el("pre", { tabindex: "0" }, view.source)],
+    tabSource: (view, item) => {
+      const { copiedAt, added } = item.copied, fresh = new Set(copiedAt ? added : []);
+      const lines = view.source.split("\n").map((line, number) =>
+        el("span", { class: fresh.has(number + 2) ? "add" : null }, (fresh.has(number + 2) ? "+ " : "") + line + "\n"));
+      return [fresh.size ? el("p", { class: "hint" }, `${word("changedSince")}: +${fresh.size} ${word("lines")}`) : null,
+        el("pre", { tabindex: "0" }, ...lines)].filter(Boolean);
+    },
     tabHeaders: (view) => [el("table", { class: "plain" }, el("tbody", {}, ...[
       [word("from"), view.sender], [word("to"), view.to], [word("subject"), view.subject],
       [word("subject") + " (eTermin)", view.subjectSource], [word("language"), word(view.language)],
-      [word("participants"), String(view.participants)], [word("size"), `${(view.bytes / 1024).toFixed(1)} kB`],
+      [word("booking"), word(view.state)], [word("participants"), String(view.participants)], [word("size"), `${(view.bytes / 1024).toFixed(1)} kB`],
     ].map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value || "—")))))],
     tabChanges: async (view) => {
       if (!live) return [el("p", {}, word("noChangesStatic"))];
-      const { diff } = await get("/api/changes?" + query({ template: view.template }));
-      if (diff === null) return [el("p", {}, word("noHistory"))];
-      if (!diff) return [el("p", {}, word("noChanges"))];
+      const { commit, etermin } = await get("/api/changes?" + query({ template: view.template }));
       const kind = (line) => (line.startsWith("@@") ? "at" : line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "");
-      return [el("pre", {}, ...diff.split("\n").map((line) => el("span", { class: kind(line) }, line + "\n")))];
+      const shown = (diff, none, same) => (diff === null ? el("p", {}, word(none)) : !diff ? el("p", {}, word(same))
+        : el("pre", { tabindex: "0" }, ...diff.split("\n").map((line) => el("span", { class: kind(line) }, line + "\n"))));
+      return [el("h3", {}, word("sinceCommit")), shown(commit, "noHistory", "noChanges"),
+        el("h3", {}, word("besideEtermin")), shown(etermin, "noDump", "sameAsEtermin")];
     },
     tabFindings: (view, item) => {
       if (!item.findings.length) return [el("p", {}, word("noFindings"))];
