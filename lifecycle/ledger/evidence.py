@@ -75,7 +75,7 @@ class EvidenceLedger:
         self._keys = KeyFolder(keys)
         self._now = now or (lambda: datetime.now(UTC))
         self._lock = FolderLock(evidence / ".lock")
-        self._stopped = False
+        self._stopped = self._swept = False
         self._loaded: tuple[str, Tree, dict[bytes, int]] | None = None
 
     @classmethod
@@ -112,9 +112,10 @@ class EvidenceLedger:
     def locked(self) -> Iterator[None]:
         """Hold the evidence alone; a second user gets ``Refused`` and is told who holds it since when."""
         with self._lock.held() as first:
-            if first:
+            if first and not self._swept:
                 files.sweep(self._evidence)
                 self._keys.sweep()
+                self._swept = True
             yield
 
     def runs(self) -> tuple[str, ...]:

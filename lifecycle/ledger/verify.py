@@ -54,6 +54,15 @@ class Evidence:
         middle = start + (1 << (stop - start - 1).bit_length() - 1)
         return sha256(b"\1" + self.tree(start, middle) + self.tree(middle, stop)).digest()
 
+    def proof(self, index: int, size: int) -> str:
+        """Spell the one right proof of a leaf: the hashes beside the way down to it, the lowest first."""
+        hashes, start, stop = list[str](), 0, size
+        while stop - start > 1:
+            middle = start + (1 << (stop - start - 1).bit_length() - 1)
+            below, beside = ((start, middle), (middle, stop))[:: 1 if index < middle else -1]
+            hashes, (start, stop) = [b64encode(self.tree(*beside)).decode(), *hashes], below
+        return "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *hashes]) if index < size else "none"
+
     def tiles(self, level: int | str, count: int) -> Iterator[tuple[bytes, int, int]]:
         """Read the tiles of a level with `count` hashes; each comes with the first hash in it and the first after."""
         for at in range(0, count, 256):
@@ -124,35 +133,26 @@ class Evidence:
                 None if gone else bool(same),
                 f"{self.at} is missing or changed" + f" (withdrawn: {digest[:64]})" * gone,
             )
-        for run, have, _ in self.runs():
-            own = {STAMP, *(name + PROOF for name in (RECORD, ABORTED) if name in have)}
-            loose = {f"runs/{run}/{name}" for name in have.keys() - own} - {name for name, _, _ in said} - set(leaves)
-            yield not loose or not {RECORD, ABORTED} & have.keys(), f"{run}: its record does not cover every file"
+        covered = set(leaves) | {name for name, _, _ in said} | {name + PROOF for name in leaves}
+        for path in [path for name in (RECORD, ABORTED) for path in self.root.glob(f"runs/*/{name}")]:
+            loose = {each.relative_to(self.root).as_posix() for each in path.parent.iterdir() if each.name != STAMP}
+            yield loose <= covered, f"{path.parent.relative_to(self.root)} holds a file that its record does not cover"
 
-    def run_has_one_outcome(self, run: str, have: Files, said: Any) -> Facts:
+    def run_has_one_proved_outcome(self, run: str, have: Files, said: Any) -> Facts:
         done = {DELETED, VERIFIED} & have.keys()
         yield len({RECORD, ABORTED} & have.keys()) == (INTENT in have), "not one outcome of one intent: unfinished?"
         yield not done or (INTENT in have and ABORTED not in have), "deleted without an intent, or although aborted"
-        for name, event in ((INTENT, "intent"), (RECORD, "sealed"), (ABORTED, "aborted")):
+        for name, event in [(INTENT, "intent"), (RECORD, "sealed"), (ABORTED, "aborted")]:
             if name in have:
-                what = said[name]["predicateType"], said[name]["predicate"]["event"], said[name]["predicate"]["runId"]
-                right = what == ("urn:lifecycle:deletion-run:v1", event, run)
-                right = right and self.index[have[name]] >= self.index[have[INTENT]]
-                yield right, f"{name} speaks of another run, or came too early"
+                index, kind, what = self.index[have[name]], said[name]["predicateType"], said[name]["predicate"]
+                right = (kind, what["event"], what["runId"]) == ("urn:lifecycle:deletion-run:v1", event, run)
+                yield right and index >= self.index[have[INTENT]], f"{name} is of another run, or came too early"
+                if name == RECORD or name + PROOF in have:
+                    path, checkpoint = have.get(name + PROOF, b"").decode().split("\n\n", 1)
+                    right = path == self.proof(index, self.signed_size(checkpoint))
+                    yield right, f"the proof of {name} does not hold"
 
-    def run_has_its_proof(self, _: str, have: Files, __: Any) -> Facts:
-        for name in [each for each in (RECORD, ABORTED) if each in have and (each == RECORD or each + PROOF in have)]:
-            index, (proof, checkpoint) = self.index[have[name]], have[name + PROOF].decode().split("\n\n", 1)
-            path, start, stop = list[str](), 0, self.signed_size(checkpoint)
-            inside = index < stop
-            while stop - start > 1:  # the hashes beside the way down to the leaf are its only right proof
-                middle = start + (1 << (stop - start - 1).bit_length() - 1)
-                below, beside = ((start, middle), (middle, stop))[:: 1 if index < middle else -1]
-                path, (start, stop) = [b64encode(self.tree(*beside)).decode(), *path], below
-            right = "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *path])
-            yield inside and proof == right, f"the proof of {name} does not hold"
-
-    def run_adds_up(self, run: str, have: Files, said: Any) -> Facts:
+    def run_adds_up_and_passed_its_checks(self, run: str, have: Files, said: Any) -> Facts:
         if INTENT in have:
             plan, count, marks = said[PLAN], said[INTENT]["predicate"]["count"], have.get(TOMBSTONES, b"").splitlines()
             fine = sorted(set(marks)) == marks and all(re.fullmatch(b"[0-9a-f]{64}", mark) for mark in marks)
@@ -172,12 +172,9 @@ class Evidence:
             yield min(n.values()) >= 0 and n["deleted"] == gone, "the stores deleted another number"
             yield count <= n["deleted"] + n["failed"] <= most, "other rows than planned"
             yield n["failed"] == 0 and (n["deleted"] > 0 or n["due"] == n["held"]), "due rows are left: not complete"
-
-    def run_passed_its_checks(self, _: str, have: Files, said: Any) -> Facts:
-        if RECORD in have:
             record, seen = said[RECORD]["predicate"], said.get(VERIFIED)
             yield all(outcome == "passed" for outcome in record["checks"].values()), "not every check passed"
-            if seen or record["counts"]["deleted"]:
+            if seen or n["deleted"]:
                 scan, wrong = seen["residue"], ("stillDue", "deletedBeforeDue", "tombstonedStillPresent")
                 good = record["checks"] != {} and seen["retainedSetUnchanged"] is True and not any(map(seen.get, wrong))
                 yield good, "other rows than the due ones are gone, or nothing was checked"

@@ -16,7 +16,7 @@ from lifecycle.ledger.evidence import EvidenceLedger
 
 ORIGIN = "clinic.example.org/lifecycle"
 CALLS = ("open", "write", "fsync", "rename", "mkdir", "unlink", "rmdir")
-MAY_BE_UNFINISHED = {"nothing foreign", "files", "run has one outcome", "run has its proof"}
+MAY_BE_UNFINISHED = {"nothing foreign", "files", "run has one proved outcome"}
 
 
 class PowerOff(BaseException):

@@ -89,7 +89,7 @@ def test_the_listing_is_the_state(ledger: EvidenceLedger, tmp_path: Path) -> Non
     left = tmp_path / "evidence/runs/2026-10-01-a/.tmp-3-intent.json"
     left.write_bytes(b"half")
     assert ledger.listing("2026-10-01-a") == {"1-plan.json"}
-    with ledger.locked():
+    with again(tmp_path).locked():
         assert not left.exists()
 
 
