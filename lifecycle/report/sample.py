@@ -105,7 +105,7 @@ def scenes() -> Iterator[tuple[str, Facts]]:
         ),
     )
     yield "overdue", _still_there(overdue=87, outcome="none", run_id=None)
-    yield "open", _still_there(overdue=0, outcome="open")
+    yield "open", _still_there(overdue=117, outcome="open")
     yield "aborted", _still_there(overdue=1204, outcome="aborted")
     yield "leaks", sample(findings=(*_FINDINGS, *_leaks()), second_opinion="failed")
 
@@ -115,11 +115,12 @@ def _still_there(**change: Any) -> Facts:
         StoreCounts("workspace", "appointments", 8241, 803, 3, 2, 8241),
         StoreCounts("workspace", "events", 4242, 404, 0, 0, 4242),
     )
+    older = _weeks(date(2026, 6, 15), [117, 561])
     late = replace(_PLACES[3], state="overdue", next_due_on=date(2026, 9, 14))
     return sample(
         deleted=0, failed=1204, retained=12483, stores=stores, residue={}, checks={}, gone_live_on=None,
         gone_backups_on=None, oldest_age_days=104, approved_by="", approval_signed=False, approval_standing=False,
-        verified_by="", places=(*_PLACES[:3], late, _PLACES[4]), **change,
+        verified_by="", age_weeks=(*older, *sample().age_weeks), places=(*_PLACES[:3], late, _PLACES[4]), **change,
     )  # fmt: skip
 
 

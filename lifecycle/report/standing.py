@@ -153,7 +153,7 @@ def _implied_by_run(facts: Facts) -> Iterator[Task]:
         yield Task("plan-again", "operator", facts.as_of, {"run": facts.run_id or ""})
     if facts.outcome == "none":
         yield Task("first-run", "operator")
-    elif facts.failed:
+    elif facts.failed and facts.outcome == "sealed":
         yield Task("failed", "operator", facts.as_of, {"rows": facts.failed})
     if facts.due and not facts.deleted and facts.held:
         yield Task("review-hold", "controller", None, {"n": facts.held})

@@ -96,7 +96,7 @@ def test_a_run_with_nothing_due_is_a_record_of_nothing() -> None:
     ("scene", "words"),
     [
         ("sealed", "1.204 löschfällige Datensätze wurden gelöscht"),
-        ("open", "hat begonnen und ist nicht abgeschlossen"),
+        ("open", "bis dahin ist keine Löschung nachgewiesen"),
         ("aborted", "wurde abgebrochen. Es wurde nichts gelöscht."),
         ("overdue", "Bisher hat hier kein Löschlauf stattgefunden"),
         ("unknown", "1 nicht feststellbar"),

@@ -10,6 +10,9 @@ from lifecycle.report.sample import sample
 from lifecycle.report.speech import Speech
 from lifecycle.report.standing import ALWAYS_LIMITS, deletion_outcome, overall, places_outcome, tasks
 
+_LEFT = {"sealed": "numbers.failed", "open": "numbers.unproved"}
+"""What became of rows that were due and not held: of an open run nobody can tell yet."""
+
 _UNKNOWN_PLACE = Place("Outlook", "attested", "unknown")
 
 
@@ -127,7 +130,7 @@ def task_words(task: Task, say: Speech) -> str:
 )
 def numbers(facts: Facts, say: Speech) -> Body:
     """Before = deleted + held + failed + not yet due; then the age of the oldest record without a hold."""
-    left = "numbers.failed" if facts.outcome == "sealed" else "numbers.still-due"
+    left = _LEFT.get(facts.outcome, "numbers.still-due")
     none = "-none" if facts.outcome == "none" else ""
     rows = (
         (say("numbers.deleted"), say.number(facts.deleted)),
