@@ -168,6 +168,8 @@ def test_a_valid_kvnr_is_found_anywhere_in_any_spelling(
     letter: str, digits: str, separator: str, script: dict[int, int], field: str, around: tuple[str, str], lower: bool
 ) -> None:
     """With separators, invisible characters, digits of another script."""
+    if around[0] == "Müller":
+        lower = False  # "müllera 1 2 3" reads like the end of a name and another number
     number = separator.join(a_kvnr(letter, digits)).translate(script)
     value = around[0] + (number.lower() if lower else number) + around[1]
     assert "kvnr" in found(field, value), (field, separator.encode("unicode_escape"))

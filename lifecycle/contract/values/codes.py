@@ -58,8 +58,9 @@ def _birth_date_in(text: str, own: list[date]) -> bool:
     less, since those are UTC).
     """
     upto = max(own) if own else date(2100, 1, 1)
+    since = max(upto.year - 121, 1895) if own else 1895
     for day in dates_in(text):
-        if day.year < upto.year - 121 or day.year < 1895 or day > upto:
+        if day.year < since or day > upto:
             continue
         if not any(abs(day - mine) <= timedelta(days=1) for mine in own):
             return True

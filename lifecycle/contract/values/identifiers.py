@@ -18,8 +18,8 @@ _SEP = "[^0-9A-Za-z]{0,3}"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 _KVNR_LIKELY = f"[A-Za-z](?:{_SEP}[0-9]){{9}}"
-_KVNR = re.compile(rf"(?=((?:(?<![A-Za-z])[A-Za-z]{_SEP}|[A-Za-z])\d(?:{_SEP}\d){{8}})(\d*))")
-"""The letter stands alone or touches its digits: the last letter of a name before a number is none of it."""
+_KVNR = re.compile(rf"(?=((?:(?<![A-Za-z])[A-Za-z]{_SEP}|(?<=[a-zß-ÿ])[A-Z]{_SEP}|[A-Za-z])\d(?:{_SEP}\d){{8}})(\d*))")
+"""The letter stands alone, touches its digits or is a capital after small ones: the end of a name is none of it."""
 _KVNR_ALONE = re.compile(r"(?<![0-9A-Za-z])([A-Za-z](?:[^0-9A-Za-z]?\d){9})((?:\d{10}|\d{20})?)(?!\d)")
 """In ids a letter with nine digits is common: there the number must stand alone."""
 
