@@ -15,6 +15,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -68,8 +69,8 @@ class Gallery(Protocol):
     def watched(self) -> tuple[Path, ...]: ...
 
 
-def preview_app(gallery: Gallery, token: str, port: int) -> ASGIApp:
-    """Return the application.
+def preview_app(gallery: Gallery, token: str, port: int) -> Guard:
+    """Return the application: ASGI, with a method ``close`` that ends the streams of open pages.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def preview_app(gallery: Gallery, token: str, port: int) -> ASGIApp:
         lifespan=lifespan,
         exception_handlers={LifecycleError: _told, Exception: _failed},
     )
-    return _Guard(app, token, port)
+    return Guard(app, hub, token, port)
 
 
 def serve(gallery: Gallery, *, port: int = 0, token: str | None = None, told: Callable[[str], None] = print) -> None:
@@ -133,11 +134,17 @@ def serve(gallery: Gallery, *, port: int = 0, token: str | None = None, told: Ca
     listener = _listener(port)
     chosen = int(listener.getsockname()[1])
     secret = token or secrets.token_urlsafe(24)
-    config = uvicorn.Config(
-        preview_app(gallery, secret, chosen), log_level="warning", access_log=False, timeout_graceful_shutdown=1
-    )
+    app = preview_app(gallery, secret, chosen)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.close()  # open pages listen for ever, and the server waits for them
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     told(f"http://127.0.0.1:{chosen}/?token={quote(secret)}")
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):
+        Server(config).run(sockets=[listener])
 
 
 def _listener(port: int) -> socket.socket:
@@ -145,6 +152,7 @@ def _listener(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen(64)
     except OSError as error:
         listener.close()
         raise UsageError(f"Port {port} is in use.", "lifecycle preview serve --port 0") from error
@@ -255,11 +263,12 @@ async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG0
     return PlainTextResponse("internal error", 500)
 
 
-class _Guard:
+class Guard:
     """Lets in who knows the token, comes through the loopback name, and was not sent by another site."""
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, hub: _Hub, token: str, port: int) -> None:
         self._app = app
+        self._hub = hub
         self._token = token
         self._cookie = f"lifecycle-preview-{port}"
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
@@ -274,6 +283,10 @@ class _Guard:
         answer = self._refusal(request) or self._welcome(request)
         target: Callable[[Scope, Receive, Send], Awaitable[None]] = answer or self._app
         await target(scope, receive, _with_headers(send))
+
+    def close(self) -> None:
+        """End the event streams, so that the server can stop."""
+        self._hub.close()
 
     def _refusal(self, request: Request) -> Response | None:
         client = request.client
