@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecycle.ledger import note, verify
+from lifecycle.ledger import note, tiles, verify
 from lifecycle.ledger.evidence import EvidenceLedger
 
 VERIFIER = Path(verify.__file__)
@@ -153,6 +153,19 @@ def test_every_removal_is_detected(evidence: Path, vkey: str) -> None:
             missed.append(run.name)
         (evidence.parent / "gone").rename(run)
     assert missed == []
+
+
+@pytest.mark.parametrize("more", [b"\0\1x", b"\0", b"\xff"])
+def test_an_entry_bundle_holds_its_leaves_and_nothing_else(evidence: Path, vkey: str, more: bytes) -> None:
+    """A leaf too many, or a half one, does not change the root; it is refused all the same."""
+    (bundle,) = (evidence / "tile/entries").rglob("*.p/*")
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole + more)
+    assert failed(evidence, vkey)
+    at = len(whole) - len(tiles.unpack(whole)[-1]) - 2
+    longer = int.from_bytes(whole[at : at + 2], "big") + 1  # the last leaf claims a byte more than there is
+    bundle.write_bytes(whole[:at] + longer.to_bytes(2, "big") + whole[at + 2 :])
+    assert failed(evidence, vkey)
 
 
 def test_every_swap_is_detected(evidence: Path, vkey: str) -> None:
