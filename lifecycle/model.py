@@ -411,8 +411,8 @@ class Erasure:
         Per dataset, at ``as_of``.
     key : bytes
         The run's tombstone key.
-    tombstones : callable
-        Returns the planned tombstones, sorted; ``tombstones_sha256`` is the digest of that file.
+    tombstones : polars.Series
+        The planned tombstones, sorted.
     retained_digest : callable of (dataset, rows, sum of row hashes) to hex
         HMAC under the run's key.
     residual_files : frozenset of Path
@@ -426,8 +426,7 @@ class Erasure:
     cutoffs: Mapping[str, Cutoffs]
     rules: Mapping[str, Rule]
     key: bytes
-    tombstones: Callable[[], Iterable[str]]
-    tombstones_sha256: str
+    tombstones: pl.Series
     retained_digest: Callable[[str, int, int], str]
     residual_files: frozenset[Path] = frozenset()
 
@@ -487,6 +486,17 @@ class Checkpoint:
     text: str
 
 
+class Erasing(Protocol):
+    """A store, open and alone, with the due rows chosen: nobody else can change them until it is closed.
+
+    ``tombstones`` are those of the chosen rows, distinct and sorted; ``commit`` erases them as the order says.
+    """
+
+    @property
+    def tombstones(self) -> pl.Series: ...
+    def commit(self, order: Erasure) -> Erased: ...
+
+
 class Store(Protocol):
     """A place that is managed: it counts, erases and can be looked at again."""
 
@@ -494,9 +504,9 @@ class Store(Protocol):
     def name(self) -> str: ...
     def counts(self, cutoffs: Mapping[str, Cutoffs]) -> tuple[StoreCounts, ...]: ...
     def held_by_ground(self, cutoffs: Mapping[str, Cutoffs]) -> Mapping[str, int]: ...
-    def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> Iterator[str]: ...
+    def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> pl.Series: ...
     def erased(self, run_id: str) -> Erased | None: ...
-    def erase(self, order: Erasure) -> Erased | PlanDrift: ...
+    def erasing(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> AbstractContextManager[Erasing]: ...
     def verify(self, order: Erasure, erased: Erased) -> Verified: ...
 
 

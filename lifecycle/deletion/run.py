@@ -1,25 +1,25 @@
 """One deletion run, from plan to sealed record. The run's folder listing is its state; resuming is running again.
 
-Touches no disk itself: everything goes through the ports ``Ledger`` and ``Store``. Order is everything here: the
-intent is a leaf of the log before anything is deleted, and each file is written once before the next step begins.
+Touches no disk itself: everything goes through the ports ``Ledger`` and ``Store``.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import polars as pl
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Approval, Plan, StandingApproval
-from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, UsageError
-from lifecycle.model import Cutoffs, Digests, Erased, Erasure, Ledger, PlanDrift, Residual, Rule, Store
+from lifecycle.deletion.execution import Execution, Remains
+from lifecycle.errors import EvidenceError, Refused, UsageError
+from lifecycle.model import Cutoffs, Digests, Ledger, Residual, Rule, Store
 
 ROLES = ("controller", "delegate")
 
@@ -82,7 +82,7 @@ class DeletionRuns:
             run_id = self._ledger.new_run_id(as_of)
             key = self._ledger.tombstone_key(run_id, create=True)
             due = self._cutoffs(as_of)
-            counted = _Counted(self._tombstones(due, key))
+            tombstones = self._tombstones(due, key)
             plan = Plan(
                 run_id=run_id,
                 as_of=as_of,
@@ -90,8 +90,8 @@ class DeletionRuns:
                 policy_sha256=self._policy.sha256,
                 rules=tuple(self._policy.rules.values()),
                 stores=tuple(counts for store in self._stores for counts in store.counts(due)),
-                due_set=self._digests.due_set(key, counted),
-                count=counted.count,
+                due_set=self._digests.due_set(key, tombstones),
+                count=tombstones.len(),
                 tombstone_key_id=doc.sha256_hex(key)[:16],
                 tool_version=self._policy.tool_version,
                 planned_at=self._now(),
@@ -223,42 +223,12 @@ class DeletionRuns:
             A store failed after the intent; the same command goes on.
         """
         plan = self.read_plan(run_id)
+        remains = Remains(residuals, residual_files, self._policy.backup_days)
+        execution = Execution(self._ledger, self._stores, self._digests, self._now, plan, remains)
         with self._ledger.locked():
-            listing = self._ledger.listing(run_id)
-            if doc.ABORTED in listing:
-                return self._end(run_id, doc.ABORTED)
-            if doc.RECORD in listing:
-                return self._end(run_id, doc.RECORD)
-            intent = self._begin(plan)
-            if plan.count == 0:
-                return self._seal(plan, {doc.PLAN: plan.to_bytes(), doc.INTENT: intent}, (), residuals)
-            order = self._order(plan, residual_files)
-            try:
-                erased = self._erase(order)
-            except StoreError as error:
-                raise Incomplete(error.fact, f"{error.hint}; then: lifecycle purge {run_id}") from error
-            if isinstance(erased, PlanDrift):
-                return self._abort(plan, erased)
-            self._write_down(order, erased)
-            return self._seal(plan, self._subjects(plan), erased, residuals)
+            return execution.go(self._refuse_unfit)
 
-    def _begin(self, plan: Plan) -> bytes:
-        listing = self._ledger.listing(plan.run_id)
-        if doc.INTENT in listing:
-            intent = self._ledger.read(plan.run_id, doc.INTENT)
-        else:
-            self._refuse_unfit(plan, listing)
-            intent = self._write_intent(plan)
-        if not self._ledger.contains(intent):
-            if any(store.erased(plan.run_id) for store in self._stores):
-                raise EvidenceError(
-                    f"Run {plan.run_id}: a store says it was carried out, but its intent is not in the log.",
-                    "the evidence is older than the store: bring back the newer evidence; nothing is mended silently",
-                )
-            self._ledger.append(intent)
-        return intent
-
-    def _refuse_unfit(self, plan: Plan, listing: frozenset[str]) -> None:
+    def _refuse_unfit(self, plan: Plan) -> None:
         again = f"lifecycle plan --as-of {plan.as_of}"
         self._refuse_future(plan.as_of)
         age = self._now() - plan.planned_at
@@ -266,8 +236,11 @@ class DeletionRuns:
             raise Refused(f"The plan of run {plan.run_id} is {age.days} days old.", again)
         if plan.policy_sha256 != self._policy.sha256:
             raise Refused(f"The rules have changed since run {plan.run_id} was planned.", again)
-        if plan.count == 0:
-            return
+        if plan.count:
+            self._refuse_unapproved(plan)
+
+    def _refuse_unapproved(self, plan: Plan) -> None:
+        listing = self._ledger.listing(plan.run_id)
         if doc.APPROVAL not in listing:
             raise Refused(
                 f"Run {plan.run_id} is not approved: {plan.due - plan.held} rows would go.",
@@ -277,125 +250,20 @@ class DeletionRuns:
         if approval.plan_sha256 != doc.sha256_hex(plan.to_bytes()) or approval.run_id != plan.run_id:
             raise EvidenceError(f"The approval of run {plan.run_id} speaks of another plan.", "lifecycle verify")
         if approval.signed and doc.SIGNATURE not in listing:
-            raise EvidenceError(f"The approval of run {plan.run_id} says it is signed, but has no signature.", again)
-
-    def _write_intent(self, plan: Plan) -> bytes:
-        subjects: dict[str, bytes | str] = {doc.PLAN: plan.to_bytes()}
-        key = self._ledger.tombstone_key(plan.run_id)
-        due = self._cutoffs(plan.as_of)
-        counted = _Counted(self._tombstones(due, key))
-        if self._digests.due_set(key, counted) != plan.due_set:
-            change = counted.count - plan.count
-            what = "the due rows changed"
-            if change:
-                what = f"{abs(change)} rows {'became due' if change > 0 else 'are no longer due'}"
-            raise Refused(f"Run {plan.run_id}: {what} after the plan was made.", f"lifecycle plan --as-of {plan.as_of}")
-        if plan.count:
-            subjects[doc.APPROVAL] = self._ledger.read(plan.run_id, doc.APPROVAL)
-            lines = self._tombstones(due, key)
-            subjects[doc.TOMBSTONES] = self._ledger.write_lines_once(plan.run_id, doc.TOMBSTONES, lines)
-        intent = doc.intent(plan.run_id, plan.count, subjects, self._now())
-        self._ledger.write_once(plan.run_id, doc.INTENT, intent)
-        return intent
-
-    def _order(self, plan: Plan, residual_files: frozenset[Path]) -> Erasure:
-        key = self._ledger.tombstone_key(plan.run_id)
-        tombstones = self._ledger.read(plan.run_id, doc.TOMBSTONES)
-        return Erasure(
-            run_id=plan.run_id,
-            plan_sha256=doc.sha256_hex(plan.to_bytes()),
-            as_of=plan.as_of,
-            zone=plan.time_zone,
-            cutoffs=self._cutoffs(plan.as_of),
-            rules={rule.dataset: rule for rule in plan.rules},
-            key=key,
-            tombstones=lambda: tombstones.decode("ascii").split(),
-            tombstones_sha256=doc.sha256_hex(tombstones),
-            retained_digest=lambda dataset, rows, total: self._digests.retained_set(key, dataset, rows, total),
-            residual_files=residual_files,
-        )
-
-    def _erase(self, order: Erasure) -> tuple[Erased, ...] | PlanDrift:
-        done: list[Erased] = []
-        for store in self._stores:
-            one = store.erased(order.run_id) or store.erase(order)
-            if isinstance(one, PlanDrift):
-                if done:
-                    raise Incomplete(
-                        f"Run {order.run_id}: {store.name} no longer holds what was planned; other stores are done.",
-                        "look at the store by hand; then: lifecycle purge " + order.run_id,
-                    )
-                return one
-            done.append(one)
-        return tuple(done)
-
-    def _write_down(self, order: Erasure, erased: tuple[Erased, ...]) -> None:
-        run_id, listing = order.run_id, self._ledger.listing(order.run_id)
-        if doc.DELETED not in listing:
-            self._ledger.write_once(run_id, doc.DELETED, doc.deleted(run_id, erased, self._now()))
-        if doc.VERIFIED not in listing:
-            seen = [store.verify(order, one) for store, one in zip(self._stores, erased, strict=True)]
-            self._ledger.write_once(run_id, doc.VERIFIED, doc.verified(run_id, erased, seen, self._now()))
-
-    def _subjects(self, plan: Plan) -> dict[str, bytes | str]:
-        names = (doc.PLAN, doc.APPROVAL, doc.TOMBSTONES, doc.INTENT, doc.DELETED, doc.VERIFIED)
-        return {name: self._ledger.read(plan.run_id, name) for name in names}
-
-    def _seal(
-        self,
-        plan: Plan,
-        subjects: Mapping[str, bytes | str],
-        erased: tuple[Erased, ...],
-        residuals: Sequence[Residual],
-    ) -> str:
-        deleted = sum(each.deleted for one in erased for each in one.sets)
-        going = plan.due - plan.held
-        counts = {
-            "before": plan.before,
-            "due": plan.due,
-            "deleted": deleted,
-            "held": plan.held,
-            "failed": going - deleted,
-            "retained": plan.before - deleted,
-        }
-        verified = subjects.get(doc.VERIFIED)
-        checks = doc.checks_of(verified) if isinstance(verified, bytes) else {}
-        erasure = "rewritten" if erased else "none"
-        left = [*residuals, *self._backup_residuals(bool(erased))]
-        record = doc.record(plan.run_id, subjects, counts, checks, erasure, left, self._now())
-        self._ledger.write_once(plan.run_id, doc.RECORD, record)
-        return self._end(plan.run_id, doc.RECORD)
-
-    def _backup_residuals(self, erased: bool) -> Iterator[Residual]:
-        if erased and self._policy.backup_days is not None:
-            over = self._today() + timedelta(days=self._policy.backup_days)
-            yield Residual("backup", over)
-            yield Residual("tombstone-key", over + timedelta(days=7))
-
-    def _abort(self, plan: Plan, drift: PlanDrift) -> str:
-        names = (doc.PLAN, doc.APPROVAL, doc.TOMBSTONES, doc.INTENT)
-        subjects = {name: self._ledger.read(plan.run_id, name) for name in names}
-        leaf = doc.aborted(plan.run_id, subjects, "plan-drift", drift.appeared, drift.vanished, self._now())
-        self._ledger.write_once(plan.run_id, doc.ABORTED, leaf)
-        return self._end(plan.run_id, doc.ABORTED)
-
-    def _end(self, run_id: str, name: str) -> str:
-        self._ledger.append(self._ledger.read(run_id, name))
-        self._ledger.write_proof(run_id, name)
-        # Without backups nothing can come back, and without deletion there is nothing to recognise.
-        useless = name == doc.ABORTED or doc.TOMBSTONES not in self._ledger.listing(run_id)
-        if useless or self._policy.backup_days is None:
-            self._ledger.destroy_tombstone_key(run_id)
-        return "sealed" if name == doc.RECORD else "aborted"
+            raise EvidenceError(
+                f"The approval of run {plan.run_id} says it is signed, but has no signature.",
+                f"lifecycle plan --as-of {plan.as_of}",
+            )
 
     # --- small things ------------------------------------------------------------------------------
 
     def _cutoffs(self, as_of: date) -> dict[str, Cutoffs]:
         return {dataset: cutoffs(rule, as_of, self._policy.zone) for dataset, rule in self._policy.rules.items()}
 
-    def _tombstones(self, due: Mapping[str, Cutoffs], key: bytes) -> Iterator[str]:
-        merged = heapq.merge(*(store.tombstones(due, key) for store in self._stores))
-        return (tombstone for tombstone, _ in groupby(merged))
+    def _tombstones(self, due: Mapping[str, Cutoffs], key: bytes) -> pl.Series:
+        found = [store.tombstones(due, key) for store in self._stores]
+        # The same row in two stores is one tombstone and two deletions.
+        return found[0] if len(found) == 1 else pl.concat(found).unique().sort()
 
     def _today(self) -> date:
         return self._now().astimezone(self._policy.zone).date()
@@ -410,19 +278,6 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for one in counts:
         total.update(one)
     return dict(sorted(total.items()))
-
-
-class _Counted:
-    """An iterable that counts what has passed through it."""
-
-    def __init__(self, items: Iterable[str]) -> None:
-        self._items = items
-        self.count = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for item in self._items:
-            self.count += 1
-            yield item
 
 
 def refuse_role(role: str) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 8 << 20
 
@@ -20,7 +21,7 @@ class Seen:
 
 
 class Searcher:
-    """Many values at once (Aho-Corasick), as UTF-8 bytes.
+    """Many values at once, as UTF-8 bytes (Hyperscan: several GB a second for a hundred values).
 
     Parameters
     ----------
@@ -29,11 +30,18 @@ class Searcher:
     """
 
     def __init__(self, values: Sequence[str]) -> None:
-        import ahocorasick_rs
+        import hyperscan
 
         encoded = [value.encode() for value in values]
         self._overlap = max(map(len, encoded), default=1) - 1
-        self._automaton = ahocorasick_rs.BytesAhoCorasick(encoded) if encoded else None
+        self._database = None
+        if encoded:
+            self._database = hyperscan.Database()
+            self._database.compile(
+                expressions=[_literal(value) for value in encoded],
+                ids=list(range(len(encoded))),
+                flags=hyperscan.HS_FLAG_SINGLEMATCH,
+            )
 
     def __repr__(self) -> str:
         return "Searcher(<values withheld>)"
@@ -47,22 +55,32 @@ class Searcher:
             A file that cannot be read: what was not searched is not clean.
         """
         seen = Seen()
+
+        def note(pattern: int, *_: object) -> None:
+            seen.patterns.add(pattern)
+
         for path in files:
             seen.files += 1
             seen.bytes += path.stat().st_size
             with path.open("rb") as stream:
-                for chunk in self._overlapping(iter(lambda s=stream: s.read(_CHUNK), b"")):  # type: ignore[misc]
-                    if self._automaton is not None:
-                        hits = self._automaton.find_matches_as_indexes(chunk, overlapping=True)
-                        seen.patterns.update(hit[0] for hit in hits)
+                for piece in self._pieces(stream):
+                    if self._database is not None:
+                        self._database.scan(piece, match_event_handler=note)
         return seen
 
-    def _overlapping(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        # A value may lie across the border of two chunks.
+    def _pieces(self, stream: BinaryIO) -> Iterator[bytes]:
+        # A value may lie across the border of two chunks, so the seam is looked at, too.
         tail = b""
-        for chunk in chunks:
-            yield tail + chunk
-            tail = (tail + chunk)[-self._overlap :] if self._overlap else b""
+        while chunk := stream.read(_CHUNK):
+            if tail and self._overlap:
+                yield tail + chunk[: self._overlap]
+            yield chunk
+            tail = (tail + chunk)[-self._overlap :] if len(chunk) < self._overlap else chunk[-self._overlap :]
+
+
+def _literal(value: bytes) -> bytes:
+    # Every byte by its number, so that no character can mean anything to the expression.
+    return b"".join(b"\\x%02x" % byte for byte in value)
 
 
 def files_below(root: Path, *, without: Iterable[Path] = ()) -> list[Path]:

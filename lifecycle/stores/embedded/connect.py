@@ -20,7 +20,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-_MEMORY = "700MB"
+_MEMORY = "500MB"
 
 
 def create(path: Path) -> None:
@@ -58,6 +58,8 @@ def opened(path: Path, *, wait_seconds: float = 10) -> Iterator[duckdb.DuckDBPyC
 
 @contextmanager
 def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
     connection = _connect(path, wait_seconds)
     # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call.
     temporary = path.with_name(path.name + ".tmp")
@@ -69,6 +71,11 @@ def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConne
         connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
         connection.execute("SET preserve_insertion_order = false")
         yield connection
+    except duckdb.Error as error:
+        # DuckDB's own messages can quote what it read, so they stop here.
+        raise StoreError(
+            f"The store {path.name} could not do what was asked ({type(error).__name__}).", "lifecycle doctor"
+        ) from None
     finally:
         connection.close()
         shutil.rmtree(temporary, ignore_errors=True)
@@ -94,7 +101,6 @@ def _connect(path: Path, wait_seconds: float) -> Any:
 
 
 def _translated(path: Path, busy: bool) -> StoreError:
-    # DuckDB's own messages can quote what it read, so they stop here.
     if busy:
         return StoreError(f"The store {path.name} is in use by another process.", "close it there and try again")
     return StoreError(f"The store {path.name} cannot be opened as a DuckDB file.", "lifecycle doctor")

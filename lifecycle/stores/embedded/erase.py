@@ -6,11 +6,10 @@ free. So nothing is deleted in place, ever.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lifecycle.errors import Incomplete, StoreError
-from lifecycle.model import SCHEMAS, Erased, ErasedSet, Erasure, PlanDrift, Residue, Verified
+from lifecycle.model import SCHEMAS, Cutoffs, Erased, ErasedSet, Erasure, Residue, Verified
 from lifecycle.stores.embedded import sql
-from lifecycle.stores.embedded.connect import fill_schema, opened
+from lifecycle.stores.embedded.connect import fill_schema
 from lifecycle.stores.embedded.residue import Controls, choose_controls
 from lifecycle.stores.embedded.schema import CARRIED_OVER
 from lifecycle.stores.search import Searcher, files_below
@@ -30,50 +29,72 @@ if TYPE_CHECKING:
 
 
 class Rewrite:
-    """One run's rewrite of the embedded store.
+    """The embedded store, open and alone, with the due rows chosen (the port ``model.Erasing``).
 
     Parameters
     ----------
+    db : duckdb.DuckDBPyConnection
+        The store's only connection; it is closed with the commit.
     path, root : pathlib.Path
         The store's file, and the workspace whose bytes are searched.
     name : str
         The store's name in plans and markers.
     """
 
-    def __init__(self, path: Path, root: Path, name: str, order: Erasure, wait_seconds: float) -> None:
+    def __init__(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        path: Path,
+        root: Path,
+        name: str,
+        cutoffs: Mapping[str, Cutoffs],
+        key: bytes,
+    ) -> None:
+        self._db = db
         self._path = path
         self._root = root
         self._name = name
-        self._order = order
-        self._wait_seconds = wait_seconds
-        self._early = 0
+        self._cutoffs = cutoffs
         self._fresh = path.with_name(path.name + ".new")
-
-    def run(self) -> Erased | PlanDrift:
-        """Rewrite, search, commit by renaming; or say that the due rows are no longer those of the plan."""
         self._refuse_unsafe_file()
+        db.execute("CHECKPOINT")
+        for dataset, each in cutoffs.items():
+            db.execute(
+                f"CREATE TEMP TABLE doomed_{dataset} AS SELECT row, due_by, day_0_at "
+                f"FROM ({sql.judged(dataset, each)}) WHERE due_by IS NOT NULL AND NOT coalesce(held, false)"
+            )
+        self._tombstones = tombstones_of_doomed(db, tuple(cutoffs), key)
+
+    @property
+    def tombstones(self) -> pl.Series:
+        """The distinct tombstones of the chosen rows, sorted."""
+        return self._tombstones
+
+    def commit(self, order: Erasure) -> Erased:
+        """Rewrite, search, and commit by renaming."""
         self._remove_leftovers()
         try:
-            with opened(self._path, wait_seconds=self._wait_seconds) as db:
-                db.execute("CHECKPOINT")
-                drift = self._select(db)
-                if drift is not None:
-                    return drift
-                controls = choose_controls(db)
-                key_hashes = _key_hashes(db, self._order.cutoffs)
-                sets = self._write_fresh(db)
-                residue = self._search(db, controls)
-                self._mark(db, sets, residue)
-                old = os.open(self._path, os.O_RDWR)
-                try:
-                    self._commit()
-                finally:
-                    # Still alone: nobody can have opened the old file since, and whoever did before was refused.
-                    db.close()
-                    self._empty(old)
+            early = self._count_early(order)
+            controls = choose_controls(self._db)
+            key_hashes = _key_hashes(self._db, self._cutoffs)
+            sets = self._write_fresh(order)
+            residue = self._search(order, controls)
+            self._mark(order, sets, early, residue)
+            old = os.open(self._path, os.O_RDWR)
+            try:
+                self._rename(order)
+            finally:
+                # Still alone: nobody can have opened the old file since, and whoever did before was refused.
+                self._db.close()
+                self._empty(old)
+        except OSError as error:
+            raise StoreError(
+                f"The workspace could not be searched or the fresh file not be written: {error.strerror}.",
+                "every file of the workspace must be readable, and there must be room for a second store",
+            ) from None
         finally:
             self._remove_leftovers()
-        return Erased(sets, self._early, residue, key_hashes)
+        return Erased(sets, early, residue, key_hashes)
 
     def _refuse_unsafe_file(self) -> None:
         size = self._path.stat()
@@ -93,26 +114,20 @@ class Rewrite:
         for leftover in (self._fresh, self._fresh.with_name(self._fresh.name + ".wal")):
             leftover.unlink(missing_ok=True)
 
-    def _select(self, db: duckdb.DuckDBPyConnection) -> PlanDrift | None:
-        for dataset, cutoffs in self._order.cutoffs.items():
-            early = sql.not_yet_due_by_calendar(self._order.rules[dataset], self._order.zone, self._order.as_of)
-            db.execute(
-                f"CREATE TEMP TABLE doomed_{dataset} AS SELECT row, due_by = 'booked' AND {early} AS early "
-                f"FROM ({sql.judged(dataset, cutoffs)}) WHERE due_by IS NOT NULL AND NOT coalesce(held, false)"
-            )
-        self._early = sum(_one(db, f"SELECT count(*) FROM doomed_{ds} WHERE early") for ds in self._order.cutoffs)
-        if self._early:
+    def _count_early(self, order: Erasure) -> int:
+        early = 0
+        for dataset in self._cutoffs:
+            too_soon = sql.not_yet_due_by_calendar(order.rules[dataset], order.zone, order.as_of)
+            early += _one(self._db, f"SELECT count(*) FROM doomed_{dataset} WHERE due_by = 'booked' AND {too_soon}")
+        if early:
             raise StoreError(
-                f"{self._early} rows would be deleted before their day; nothing was deleted.",
+                f"{early} rows would be deleted before their day; nothing was deleted.",
                 "two ways of counting days disagree: this is a fault of lifecycle, report it",
             )
-        present = tombstones_of_doomed(db, tuple(self._order.cutoffs), self._order.key)
-        if _digest(present) == self._order.tombstones_sha256:
-            return None
-        now, planned = set(present), set(self._order.tombstones())
-        return PlanDrift(appeared=len(now - planned), vanished=len(planned - now))
+        return early
 
-    def _write_fresh(self, db: duckdb.DuckDBPyConnection) -> tuple[ErasedSet, ...]:
+    def _write_fresh(self, order: Erasure) -> tuple[ErasedSet, ...]:
+        db = self._db
         db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
         fill_schema(db, "fresh")
         db.execute("DELETE FROM fresh._meta")
@@ -121,7 +136,7 @@ class Rewrite:
         sets = []
         for dataset, schema in SCHEMAS.items():
             names = ", ".join([*schema, "_source"])
-            stays = f"FROM {dataset} e WHERE e.rowid NOT IN (SELECT row FROM doomed_{dataset})"
+            stays = f"FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid"
             expected = _count_and_sum(db, dataset, stays)
             db.execute(f"INSERT INTO fresh.{dataset} ({names}) SELECT {names} {stays}")
             if _count_and_sum(db, dataset, f"FROM fresh.{dataset} e") != expected:
@@ -130,17 +145,15 @@ class Rewrite:
                     "run the same command again",
                 )
             deleted = _one(db, f"SELECT count(*) FROM doomed_{dataset}")
-            sets.append(
-                ErasedSet(self._name, dataset, deleted, expected[0], self._order.retained_digest(dataset, *expected))
-            )
+            sets.append(ErasedSet(self._name, dataset, deleted, expected[0], order.retained_digest(dataset, *expected)))
         return tuple(sets)
 
-    def _search(self, db: duckdb.DuckDBPyConnection, controls: Controls) -> Residue:
-        db.execute("DETACH fresh")
+    def _search(self, order: Erasure, controls: Controls) -> Residue:
+        self._db.execute("DETACH fresh")
         old = Searcher(controls.values).search([self._path])
         fresh = Searcher(controls.values).search([self._fresh])
-        explained = controls.explained(db, fresh.patterns)
-        others = self._other_files()
+        explained = controls.explained(self._db, fresh.patterns)
+        others = files_below(self._root, without=[self._path, self._fresh, *order.residual_files])
         elsewhere = Searcher(controls.telling).search(others)
         counted = [index for index in range(len(controls.values)) if index not in explained]
         left = (fresh.patterns - explained) | {controls.values.index(controls.telling[i]) for i in elsewhere.patterns}
@@ -153,24 +166,22 @@ class Rewrite:
             found_in_new=len(left),
         )
 
-    def _other_files(self) -> list[Path]:
-        return files_below(self._root, without=[self._path, self._fresh, *self._order.residual_files])
-
     def _place(self, path: Path) -> str:
         return path.relative_to(self._root).parts[0]
 
-    def _mark(self, db: duckdb.DuckDBPyConnection, sets: Iterable[ErasedSet], residue: Residue) -> None:
-        db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
-        for each in sets:
-            db.execute(
+    def _mark(self, order: Erasure, sets: Iterable[ErasedSet], early: int, residue: Residue) -> None:
+        checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue)})
+        self._db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
+        for one in sets:
+            self._db.execute(
                 "INSERT INTO fresh._deletion_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [self._order.run_id, each.store, each.dataset, self._order.plan_sha256, each.deleted, each.retained,
-                 each.retained_digest, json.dumps({"deleted_before_due": self._early, "residue": asdict(residue)})],
+                [order.run_id, one.store, one.dataset, order.plan_sha256, one.deleted, one.retained,
+                 one.retained_digest, checked],
             )  # fmt: skip
-        db.execute("DETACH fresh")
+        self._db.execute("DETACH fresh")
         _sync(self._fresh)
 
-    def _commit(self) -> None:
+    def _rename(self, order: Erasure) -> None:
         for path in (self._path, self._fresh):
             if path.with_name(path.name + ".wal").exists():
                 raise StoreError("A write-ahead log lies beside the store; nothing was deleted.", "run it again")
@@ -181,7 +192,7 @@ class Rewrite:
             os.fsync(folder)
         except OSError as error:
             raise Incomplete(
-                f"The fresh file could not be put in place: {error.strerror}.", f"lifecycle purge {self._order.run_id}"
+                f"The fresh file could not be put in place: {error.strerror}.", f"lifecycle purge {order.run_id}"
             ) from None
         finally:
             os.close(folder)
@@ -225,7 +236,7 @@ def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Ver
 
 
 def _tombstoned_still_present(db: duckdb.DuckDBPyConnection, order: Erasure, key_hashes: pl.Series | None) -> int:
-    db.register("planned", pl.DataFrame({"t": pl.Series(order.tombstones(), dtype=pl.String)}).to_arrow())
+    db.register("planned", order.tombstones.to_frame("t").to_arrow())
     if key_hashes is not None:
         db.register("suspects", key_hashes.to_frame("h").to_arrow())
     count = 0
@@ -249,7 +260,7 @@ def _key_hashes(db: duckdb.DuckDBPyConnection, datasets: Iterable[str]) -> pl.Se
     return hashes["h"]
 
 
-def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str], key: bytes) -> list[str]:
+def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str], key: bytes) -> pl.Series:
     """Return the distinct tombstones of the rows in the ``doomed`` tables, sorted."""
     parts = [
         f"SELECT {sql.tombstone(dataset)} AS t FROM {dataset} e WHERE e.rowid IN (SELECT row FROM doomed_{dataset})"
@@ -258,7 +269,7 @@ def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str],
     frame: pl.DataFrame = db.sql(
         f"SELECT DISTINCT t FROM ({' UNION ALL '.join(parts)}) ORDER BY t", params=sql.hmac_pads(key)
     ).pl()
-    return frame["t"].to_list()
+    return frame["t"]
 
 
 # A hold that was lifted goes with the last row of its appointment: its uid is personal, too.
@@ -276,10 +287,6 @@ def _count_and_sum(db: duckdb.DuckDBPyConnection, dataset: str, source: str) -> 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(db.execute(query).fetchall()[0][0])
-
-
-def _digest(lines: Iterable[str]) -> str:
-    return hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
 
 
 def _sync(path: Path) -> None:

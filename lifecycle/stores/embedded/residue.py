@@ -14,7 +14,7 @@ from lifecycle.stores.embedded.schema import SEARCHED_COLUMNS
 if TYPE_CHECKING:
     import duckdb
 
-_A_COLUMN = 128
+_ROWS = 12
 _SHORTEST = 8
 _TELLING = ("appointment_uid", "email")
 
@@ -32,31 +32,29 @@ class Controls:
 
 
 def choose_controls(db: duckdb.DuckDBPyConnection) -> Controls:
-    """Choose up to 128 values a column and dataset among the doomed rows, the same ones for the same rows."""
+    """Choose some of the doomed rows of each dataset, and take those of their values that nobody else holds."""
     values: dict[str, None] = {}
     telling: dict[str, None] = {}
     for dataset in SCHEMAS:
-        for column in SEARCHED_COLUMNS:
-            chosen = _unique_to_doomed(db, dataset, column)
+        rows = db.execute(
+            f"SELECT {', '.join(SEARCHED_COLUMNS)} FROM {dataset} e WHERE e.rowid IN "
+            f"(SELECT row FROM doomed_{dataset} ORDER BY hash(row), row LIMIT {_ROWS})"
+        ).fetchall()
+        for column, found in zip(SEARCHED_COLUMNS, zip(*rows, strict=True), strict=bool(rows)):
+            candidates = [value for value in dict.fromkeys(found) if value and len(value.encode()) >= _SHORTEST]
+            chosen = _without_staying(db, column, candidates)
             values.update(dict.fromkeys(chosen))
             if column in _TELLING:
                 telling.update(dict.fromkeys(chosen))
     return Controls(list(values), list(telling))
 
 
-def _unique_to_doomed(db: duckdb.DuckDBPyConnection, dataset: str, column: str) -> list[str]:
-    candidates = [
-        row[0]
-        for row in db.execute(
-            f"SELECT DISTINCT {column} AS v FROM {dataset} e WHERE e.rowid IN (SELECT row FROM doomed_{dataset}) "
-            f"AND strlen({column}) >= {_SHORTEST} ORDER BY hash(v) LIMIT {_A_COLUMN}"
-        ).fetchall()
-    ]
+def _without_staying(db: duckdb.DuckDBPyConnection, column: str, candidates: list[str]) -> list[str]:
     staying: set[str] = set()
-    for other in SCHEMAS if candidates else ():
+    for dataset in SCHEMAS if candidates else ():
         rows = db.execute(
-            f"SELECT DISTINCT {column} FROM {other} e WHERE {column} IN (SELECT unnest($candidates)) "
-            f"AND e.rowid NOT IN (SELECT row FROM doomed_{other})",
+            f"SELECT DISTINCT {column} FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid "
+            f"WHERE {column} IN (SELECT unnest($candidates))",
             {"candidates": candidates},
         ).fetchall()
         staying.update(row[0] for row in rows)

@@ -20,7 +20,6 @@ from lifecycle.model import (
     Erased,
     Erasure,
     Hold,
-    PlanDrift,
     SourceRow,
     StoreCounts,
     Verified,
@@ -139,15 +138,15 @@ class EmbeddedStore:
             rows = db.sql(f"SELECT ground, count(*) FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL").fetchall()
         return dict(rows)
 
-    def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> Iterator[str]:
-        """Yield the distinct tombstones of what is due and not held, sorted."""
+    def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> pl.Series:
+        """Return the distinct tombstones of what is due and not held, sorted."""
         with self._opened() as db:
             for dataset, each in cutoffs.items():
                 db.execute(
                     f"CREATE TEMP TABLE doomed_{dataset} AS SELECT row FROM ({sql.judged(dataset, each)}) "
                     "WHERE due_by IS NOT NULL AND NOT coalesce(held, false)"
                 )
-            yield from erase.tombstones_of_doomed(db, tuple(cutoffs), key)
+            return erase.tombstones_of_doomed(db, tuple(cutoffs), key)
 
     def day_counts(self, cutoffs: Mapping[str, Cutoffs], zone: ZoneInfo) -> tuple[DayCount, ...]:
         """Count rows per dataset, local day 0 and hold. For aggregates and overdue days; never shown as it is."""
@@ -173,9 +172,11 @@ class EmbeddedStore:
 
     # --- erasing -----------------------------------------------------------------------------------
 
-    def erase(self, order: Erasure) -> Erased | PlanDrift:
-        """Rewrite the file without the due rows and prove it; see :class:`erase.Rewrite`."""
-        return erase.Rewrite(self._path, self._root, self.name, order, self._wait_seconds).run()
+    @contextmanager
+    def erasing(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> Iterator[erase.Rewrite]:
+        """Open the store alone and choose what is due and not held; see :class:`erase.Rewrite`."""
+        with self._opened() as db:
+            yield erase.Rewrite(db, self._path, self._root, self.name, cutoffs, key)
 
     def erased(self, run_id: str) -> Erased | None:
         """Return what the marker rows of a run say; None where it never committed here."""
