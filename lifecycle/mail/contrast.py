@@ -41,12 +41,7 @@ def smallest_contrasts(document: Document) -> Iterator[Contrast]:
     Each pair of colours is given once per scheme, at its first place.
     """
     told: set[tuple[str, str, str]] = set()
-    hidden: dict[int, bool] = {}
-    visible = [
-        text
-        for text in document.texts
-        if not text.data.isspace() and not hidden.setdefault(text.parent, document.hidden(text.parent))
-    ]
+    visible = [text for text in document.texts if not text.data.isspace() and not document.hidden(text.parent)]
     for scheme, rules in _sheets(document).items():
         colours = _Cascade(document, rules, ("color",))
         backgrounds = _Cascade(document, rules, ("background-color", "background"))

@@ -30,6 +30,8 @@ from lifecycle.model import TemplateFinding, as_json
 
 PAGES = Path(__file__).resolve().parent / "pages"
 ASSETS = {"gallery.css": "text/css; charset=utf-8", "gallery.js": "text/javascript; charset=utf-8"}
+FIRST_WORDS = 140
+"""Characters of a mail that a lock screen shows beside the subject."""
 SCHEMES = ("light", "dark")
 
 _SCHEME_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
@@ -173,6 +175,7 @@ def view_of(item: Template, done: Rendered, booking: Fixture, house: HouseRules)
         "sender": item.sender,
         "to": booking.mobile if item.channel == "sms" else booking.email,
         "language": item.language,
+        "firstWords": " ".join(done.text.split())[:FIRST_WORDS],
         "state": booking.state,
         "participants": booking.participants,
         "inPerson": not booking.video,

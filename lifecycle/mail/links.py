@@ -41,7 +41,7 @@ def _all_links(view: View) -> tuple[Link, ...]:
             if element.tag in {"a", "area"} and "href" in element.attributes:
                 found.append(_link(element.attributes["href"], view.document.text_of(number), element.offset, view))
         for text in view.document.texts:
-            if not any(outer.tag == "a" for outer in view.document.ancestors(text.parent)):
+            if not view.document.linked(text.parent):
                 found.extend(_in_text(text.data, text.offset, view))
     else:
         found.extend(_in_text(view.template.body, 0, view))

@@ -45,7 +45,10 @@ class Text:
 
 @dataclass(slots=True)
 class Document:
-    """A parsed mail. Numbers are positions in ``elements``; offsets count characters from 0."""
+    """A parsed mail. Numbers are positions in ``elements``; offsets count characters from 0.
+
+    ``spans`` holds, per element, the range of ``texts`` inside it.
+    """
 
     source: str
     elements: list[Element] = field(default_factory=list)
@@ -55,6 +58,9 @@ class Document:
     doctype: int | None = None
     unclosed: list[tuple[str, int]] = field(default_factory=list)
     stray: list[tuple[str, int]] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    invisible: list[bool] = field(default_factory=list)
+    in_link: list[bool] = field(default_factory=list)
 
     def ancestors(self, number: int) -> list[Element]:
         """Return the element with that number and everything around it, innermost first."""
@@ -66,22 +72,24 @@ class Document:
 
     def hidden(self, number: int) -> bool:
         """Return whether text in that element is invisible: the head, or hidden by an inline style."""
-        return any(
-            element.tag in INVISIBLE
-            or "hidden" in element.attributes
-            or re.search(r"display\s*:\s*none", element.attributes.get("style", ""), re.IGNORECASE)
-            for element in self.ancestors(number)
-        )
+        return number >= 0 and self.invisible[number]
+
+    def linked(self, number: int) -> bool:
+        """Return whether text in that element belongs to a link."""
+        return number >= 0 and self.in_link[number]
 
     def text_of(self, number: int) -> str:
         """Return the text inside an element, whitespace collapsed."""
-        inside = [text.data for text in self.texts if self._within(text.parent, number)]
-        return " ".join("".join(inside).split())
+        first, last = self.spans[number]
+        return " ".join("".join(text.data for text in self.texts[first:last]).split())
 
-    def _within(self, number: int, outer: int) -> bool:
-        while number > outer:
-            number = self.elements[number].parent
-        return number == outer
+
+def _is_hidden(element: Element) -> bool:
+    return (
+        element.tag in INVISIBLE
+        or "hidden" in element.attributes
+        or bool(re.search(r"display\s*:\s*none", element.attributes.get("style", ""), re.IGNORECASE))
+    )
 
 
 class _Reader(HTMLParser):
@@ -98,7 +106,11 @@ class _Reader(HTMLParser):
     def _start(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         parent = self._open[-1] if self._open else -1
         attributes = {name: value or "" for name, value in reversed(attrs)}
-        self.document.elements.append(Element(tag, attributes, self._offset(), parent))
+        document, element = self.document, Element(tag, attributes, self._offset(), parent)
+        document.elements.append(element)
+        document.spans.append((len(document.texts), len(document.texts)))
+        document.invisible.append(_is_hidden(element) or document.hidden(parent))
+        document.in_link.append(tag == "a" or document.linked(parent))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._start(tag, attrs)
@@ -113,10 +125,15 @@ class _Reader(HTMLParser):
         for depth in range(len(self._open) - 1, max(-1, len(self._open) - 200), -1):
             if elements[self._open[depth]].tag == tag:
                 self._note_unclosed(self._open[depth + 1 :])
+                self._close(self._open[depth:])
                 del self._open[depth:]
                 return
         if tag not in VOID and tag != "p":
             self.document.stray.append((tag, self._offset()))
+
+    def _close(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self.document.spans[number] = (self.document.spans[number][0], len(self.document.texts))
 
     def _note_unclosed(self, numbers: list[int]) -> None:
         for number in numbers:
@@ -141,6 +158,7 @@ class _Reader(HTMLParser):
 
     def finish(self) -> Document:
         self._note_unclosed(self._open)
+        self._close(self._open)
         return self.document
 
 

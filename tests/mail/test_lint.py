@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.lint import Check, Example, applies, checks, lint, lint_example, mail, sms
@@ -176,3 +178,20 @@ def test_the_findings_come_errors_first():
     """A person reads from the top."""
     order = [f.severity for f in lint_example(Example(mail("%NOPE% {{ x }} %MEETINGPASSWORD% LOCATION")))]
     assert order == sorted(order, key=[Severity.ERROR, Severity.WARNING, Severity.NOTE].index)
+
+
+@given(st.text(alphabet="%ABCLOCATIN_<>/='\"{} .,;:&#@-\nhref ahtmlstyle✓–", max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_linted_without_failing(text: str):
+    """Mail and SMS, HTML and text: findings, never an exception, and never a line outside of the file."""
+    for source, name in ((mail(text), "a.html"), (mail(text), "a.txt"), (sms(text), "b.txt")):
+        lines = source.count("\n") + 1
+        assert all(1 <= finding.line <= lines for finding in lint_example(Example(source, name)))
+
+
+def test_deep_nesting_and_thousands_of_links_stay_linear():
+    """Five thousand levels, five thousand links: within seconds."""
+    started = time.perf_counter()
+    names(mail("<div><p>x" * 5000 + "LOCATION"))
+    names(mail('<a href="https://www.etermin.net/a">x</a> ' * 5000 + "LOCATION"))
+    assert time.perf_counter() - started < 20

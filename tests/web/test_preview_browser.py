@@ -264,6 +264,8 @@ def test_the_static_folder_works_from_the_disk_without_network(preview: Preview,
     mail_of(page).get_by_text("Seestern 17").wait_for()
     page.keyboard.press("7")
     page.wait_for_selector(".matrix .cell")
+    page.frame_locator(".matrix .cell iframe").nth(0).locator("h1").wait_for()
+    page.wait_for_timeout(1500)
     keep(page, "preview-matrix-dark")
     assert problems == []
     context.close()

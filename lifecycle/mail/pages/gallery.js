@@ -166,6 +166,7 @@
     },
     tabHeaders: (view) => [el("table", { class: "plain" }, el("tbody", {}, ...[
       [word("from"), view.sender], [word("to"), view.to], [word("subject"), view.subject],
+      [word("lockScreen"), view.sms ? view.text : [view.subject, view.firstWords].filter(Boolean).join(" — ")],
       [word("subject") + " (eTermin)", view.subjectSource], [word("language"), word(view.language)],
       [word("booking"), word(view.state)], [word("participants"), String(view.participants)], [word("size"), `${(view.bytes / 1024).toFixed(1)} kB`],
     ].map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value || "—")))))],
