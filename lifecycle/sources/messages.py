@@ -21,6 +21,9 @@ from lifecycle.sources.normalise import Layout, batch
 from lifecycle.sources.objects import Members, Parsed, json_line, members_of, message_line, parse, unwrapped
 
 ELEMENTS_A_BATCH = 50_000
+FEW_LINES = 300
+"""Not worth a connection: read one at a time."""
+
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 
 
@@ -59,33 +62,47 @@ def message_batches(source: Source, layout: Layout, reading: Reading) -> Iterato
         yield from _in_columns(blocks(stream), layout, reading)
 
 
+class _Readers:
+    """Reads blocks on several threads, each with a reader of its own."""
+
+    def __init__(self, layout: Layout, reading: Reading) -> None:
+        self._layout, self._reading = layout, reading
+        self._own = threading.local()
+        self._all: list[ColumnarReader] = []
+
+    def read(self, block: Block) -> Batch:
+        few = len(block.numbers) < FEW_LINES
+        parsed = self._careful(block.lines()) if few else self._reader().parse(block)
+        return batch(parsed.slots, self._layout, [*block.rejects, *parsed.rejects], parsed.undeclared)
+
+    def close(self) -> None:
+        for reader in self._all:
+            reader.close()
+
+    def _careful(self, lines: Iterable[tuple[int, bytes]]) -> Parsed:
+        return parse(lines, self._layout.names, self._reading.line, command=self._reading.command)
+
+    def _reader(self) -> ColumnarReader:
+        if not hasattr(self._own, "reader"):
+            wrapped, command = self._reading.wrapped, self._reading.command
+            self._own.reader = ColumnarReader(self._layout.names, self._careful, wrapped=wrapped, command=command)
+            self._all.append(self._own.reader)
+        reader: ColumnarReader = self._own.reader
+        return reader
+
+
 def _in_columns(found: Iterator[Block], layout: Layout, reading: Reading) -> Iterator[Batch]:
-    """Read blocks on several threads, each with a reader of its own, and hand them on in their order."""
-    own = threading.local()
-    readers: list[ColumnarReader] = []
-
-    def careful(lines: Iterable[tuple[int, bytes]]) -> Parsed:
-        return parse(lines, layout.names, reading.line, command=reading.command)
-
-    def read(block: Block) -> Batch:
-        if not hasattr(own, "reader"):
-            own.reader = ColumnarReader(layout.names, careful, wrapped=reading.wrapped, command=reading.command)
-            readers.append(own.reader)
-        parsed = own.reader.parse(block) if len(block.numbers) else careful(())
-        return batch(parsed.slots, layout, [*block.rejects, *parsed.rejects], parsed.undeclared)
-
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="source") as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for block in found:
-                waiting.append(pool.submit(read, block))
-                if len(waiting) > WORKERS:
-                    yield waiting.popleft().result()
-            while waiting:
+    """Read blocks on several threads, a few ahead of the caller, and hand them on in their order."""
+    readers = _Readers(layout, reading)
+    waiting: deque[Future[Batch]] = deque()
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="source")
+    try:
+        for block in found:
+            waiting.append(pool.submit(readers.read, block))
+            if len(waiting) > WORKERS:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-            pool.shutdown()
-            for reader in readers:
-                reader.close()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        readers.close()

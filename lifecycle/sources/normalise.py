@@ -44,7 +44,6 @@ def normalised(slots: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[
     tuple of polars.DataFrame and list of Reject
         Rows in the dataset's schema with ``line`` last; and the lines whose time or number is none.
     """
-    slots = slots.with_columns(_blank_is_null(slots[name]) for name in slots.columns if slots[name].dtype == pl.String)
     columns: dict[str, pl.Series] = {}
     bad: dict[int, str] = {}
     for column, kind in SCHEMAS[layout.dataset].items():
@@ -79,10 +78,13 @@ def _given(slots: pl.DataFrame, column: str, layout: Layout) -> list[pl.Series]:
 
 
 def _text(slots: pl.DataFrame, column: str, layout: Layout) -> pl.Series:
-    found = pl.Series([None], dtype=pl.String).new_from_index(0, slots.height)
+    found: pl.Series | None = None
     for given in _given(slots, column, layout):
-        found = found.zip_with(found.is_not_null(), given.cast(pl.String)) if found.null_count() else found
-    return found
+        if found is None:
+            found = _blank_is_null(given.cast(pl.String))
+        elif found.null_count():
+            found = found.zip_with(found.is_not_null(), _blank_is_null(given.cast(pl.String)))
+    return pl.Series([None], dtype=pl.String).new_from_index(0, slots.height) if found is None else found
 
 
 def _number(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str]) -> pl.Series:
@@ -94,26 +96,31 @@ def _number(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str
 
 
 def _time(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str]) -> pl.Series:
-    found = pl.Series([None], dtype=UTC_TIME).new_from_index(0, slots.height)
+    found: pl.Series | None = None
     taken = pl.Series([False], dtype=pl.Boolean).new_from_index(0, slots.height)
     for given in _given(slots, column, layout):
-        free = given.is_not_null() & ~taken
-        if not free.any():
-            continue
-        chosen = given if free.all() else given.set(~free, None)
-        times = _utc(chosen, UTC_ZONE if given.name.endswith("utc") else layout.zone)
-        _mark(bad, slots["line"].filter(free & times.is_null()), "bad-time")
-        found = times if not taken.any() else found.zip_with(taken, times)
-        taken = taken | free
-    return found
+        if taken.all():
+            break
+        chosen = given.set(taken, None) if taken.any() else given
+        times, filled = _utc(chosen, UTC_ZONE if given.name.endswith("utc") else layout.zone)
+        if times.null_count() > slots.height - int(filled.sum()):
+            _mark(bad, slots["line"].filter(filled & times.is_null()), "bad-time")
+        found = times if found is None else found.zip_with(taken, times)
+        taken = taken | filled
+    return pl.Series([None], dtype=UTC_TIME).new_from_index(0, slots.height) if found is None else found
 
 
-def _utc(values: pl.Series, zone: ZoneInfo) -> pl.Series:
+def _utc(values: pl.Series, zone: ZoneInfo) -> tuple[pl.Series, pl.Series]:
+    """Return the times, and which values are filled in at all."""
     if values.dtype == pl.String:
-        return read_times(values, zone)
+        values = values.set(values == "", None)
+        times = read_times(values, zone)
+        if times.null_count() > values.null_count():
+            values = _blank_is_null(values)
+        return times, values.is_not_null()
     if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone is not None:
-        return values.dt.convert_time_zone("UTC").cast(UTC_TIME)
-    return in_utc(values, zone)
+        return values.dt.convert_time_zone("UTC").cast(UTC_TIME), values.is_not_null()
+    return in_utc(values, zone), values.is_not_null()
 
 
 def _mark(bad: dict[int, str], lines: pl.Series, reason: str) -> None:

@@ -65,9 +65,9 @@ def _texts(given: Mapping[str, pl.Series], lines: pl.Series) -> tuple[pl.DataFra
     columns: list[pl.Series] = []
     refused = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(lines))
     for slot, values in given.items():
-        if values.dtype == pl.String or values.dtype.is_temporal():
+        if values.dtype in (pl.String, pl.Date, pl.Datetime):
             columns.append(values.alias(slot))
-        elif values.dtype.is_nested() or values.dtype == pl.Binary:
+        elif values.dtype.is_nested() or values.dtype in (pl.Binary, pl.Duration, pl.Time, pl.Object):
             refused = refused | values.is_not_null()
         else:
             columns.append(values.cast(pl.String).alias(slot))

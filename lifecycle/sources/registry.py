@@ -85,7 +85,10 @@ def open_file(
     def batches() -> Iterator[Batch]:
         if head.shape is Shape.EMPTY:
             return
-        yield from chosen.batches(source)
+        try:
+            yield from chosen.batches(source)
+        except OSError:
+            raise SourceError("The file could not be read to its end.", "Check the disk, and copy it again.") from None
 
     return Opened(path, chosen.name, dataset, source.channel, batches)
 

@@ -87,6 +87,7 @@ class _Raw(str):
     """JSON text that stands as it is."""
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.one_of(lines(), st.just(b'{"command":"CREATED","notes":""}')), min_size=1, max_size=12))
 def test_any_lines_mean_the_same_both_ways(reader: ColumnarReader, many: list[bytes]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -218,6 +218,9 @@ def test_parquet_types_and_undeclared(read_bytes: Any) -> None:
             "notes": ["x", "", None],
             "tags": [["a"], [], None],
             "email": [None, ["a@example.org"], None],
+            "last_name": pl.Series(["Muster"] * 3, dtype=pl.Categorical),
+            "calendar_ref": [None, timedelta(1), None],
+            "received_at": [None, None, None],
         }
     )
     buffer = io.BytesIO()
@@ -230,6 +233,7 @@ def test_parquet_types_and_undeclared(read_bytes: Any) -> None:
     assert found.rows[0]["starts_at"] == datetime(2026, 5, 10, 8, tzinfo=UTC)
     assert found.rows[0]["ends_at"] == datetime(2026, 5, 9, 22, tzinfo=UTC)
     assert found.rows[0]["booked_at"] == datetime(2026, 5, 1, 7, tzinfo=UTC)
+    assert (found.rows[0]["last_name"], found.rows[0]["received_at"]) == ("Muster", None)
     assert found.undeclared == {"notes": 1, "tags": 1}
 
 

@@ -79,6 +79,7 @@ def dressed(message: dict[str, Any], dress: random.Random) -> bytes:
     ).encode()
 
 
+@pytest.mark.slow
 @LAWFUL
 @given(st.lists(messages, min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_a_message_reads_back_in_any_dress(read_bytes: Any, many: list[dict[str, Any]], dress: random.Random) -> None:
@@ -88,6 +89,7 @@ def test_a_message_reads_back_in_any_dress(read_bytes: Any, many: list[dict[str,
     assert found.undeclared == {}
 
 
+@pytest.mark.slow
 @LAWFUL
 @given(st.lists(messages, min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_a_record_reads_back_from_csv(read_bytes: Any, many: list[dict[str, Any]], dress: random.Random) -> None:
@@ -106,6 +108,7 @@ def test_a_record_reads_back_from_csv(read_bytes: Any, many: list[dict[str, Any]
     assert [{name: row[name] for name in COLUMNS.values()} for row in found.rows] == [expected(one) for one in many]
 
 
+@pytest.mark.slow
 @LAWFUL
 @given(st.lists(messages, min_size=2, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_lines_changes_only_line_numbers(
@@ -141,6 +144,7 @@ def mutilated(draw: st.DrawFn) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @settings(LAWFUL, max_examples=300)
 @given(mutilated(), st.sampled_from([None, *FORMATS]))
 def test_any_bytes_end_in_rows_or_in_one_of_our_errors(read_bytes: Any, data: bytes, name: str | None) -> None:
