@@ -57,7 +57,10 @@ def sample(**change: Any) -> Facts:
     >>> sample(overdue=3).overdue
     3
     """
-    rules = (_appointments_rule(), replace(_appointments_rule(), dataset="events"))
+    rules = (
+        _appointments_rule(),
+        replace(_appointments_rule(), dataset="events", why="Das Protokoll wiederholt die Angaben des Termins."),
+    )
     stored = [640, 655, 702, 688, 691, 730, 745, 709, 698, 742, 760, 751, 733, 812, 640, 418, 275]
     falls_due = [705, 642, 655, 702, 688, 691, 730, 745, 709, 698, 742, 760, 751, 733, 811, 211]
     facts = Facts(

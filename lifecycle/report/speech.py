@@ -120,6 +120,13 @@ class Speech:
 
         return str(format_list(items, locale=self.locale)) if items else ""
 
+    def store(self, name: str) -> str:
+        """A place as a reader knows it; findings name a source file by its number only."""
+        kind, _, number = name.partition(" ")
+        if kind == "file" and number.isdigit():
+            return self("place.file", number=int(number))
+        return self.word("place", name)
+
     def inside(self, word: str) -> str:
         """A word as it stands inside a sentence: German nouns keep their capital."""
         return word if self.language == "de" else word[:1].lower() + word[1:]

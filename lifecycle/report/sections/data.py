@@ -27,14 +27,6 @@ def mark(outcome: Outcome, say: Speech) -> Mark:
     return Mark(outcome, say.word("outcome", outcome))
 
 
-def store_name(name: str, say: Speech) -> str:
-    """A store as a reader knows it; findings name a source file by its number only."""
-    kind, _, number = name.partition(" ")
-    if kind == "file" and number.isdigit():
-        return say("place.file", number=int(number))
-    return say.word("place", name)
-
-
 @section(
     "stores",
     ("stores", "places"),
@@ -70,7 +62,7 @@ def stores(facts: Facts, say: Speech) -> Body:
 def _place_row(place: Place, say: Speech) -> tuple[Cell, ...]:
     outcome = _PLACE_OUTCOMES.get(place.state, Outcome.UNKNOWN)
     return (
-        store_name(place.name, say),
+        say.store(place.name),
         say.word("kind", place.kind),
         Mark(outcome, say.word("state", place.state if place.state in _PLACE_OUTCOMES else "unknown")),
         "–" if place.rows is None else say.number(place.rows),
@@ -81,7 +73,7 @@ def _place_row(place: Place, say: Speech) -> tuple[Cell, ...]:
 
 def _store_row(store: StoreCounts, say: Speech) -> tuple[Cell, ...]:
     figures = (store.before, store.due, store.held, store.before - store.retained, store.retained)
-    return (store_name(store.store, say), say.word("dataset", store.dataset), *map(say.number, figures))
+    return (say.store(store.store), say.word("dataset", store.dataset), *map(say.number, figures))
 
 
 def _store_total(facts: Facts, say: Speech) -> tuple[Cell, ...]:
@@ -154,7 +146,7 @@ def _check_name(finding: Finding, say: Speech) -> str:
 
 
 def _where(finding: Finding, say: Speech) -> str:
-    words = [say.word("dataset", finding.dataset), store_name(finding.store, say)]
+    words = [say.word("dataset", finding.dataset), say.store(finding.store)]
     return ", ".join([*words, say.word("channel", finding.channel)] if finding.channel else words)
 
 

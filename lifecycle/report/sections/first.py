@@ -105,7 +105,7 @@ def task_words(task: Task, say: Speech) -> str:
     if not say.knows(what):
         return say("task.unnamed", name=task.what)
     gaps = {"run": "–", "place": "–", "rows": 0, "n": 0, **task.detail}
-    return say(what, **gaps)
+    return say(what, **{**gaps, "place": say.store(str(gaps["place"]))})
 
 
 @section(
@@ -184,23 +184,29 @@ def rule(facts: Facts, say: Speech) -> Body:
     """The rule in one sentence, its source, and whether it is law, contract or own choice."""
     if not facts.rules:
         return Body((Text(say("rule.none")),), Outcome.UNKNOWN)
-    groups: dict[Rule, list[str]] = {}
+    groups: dict[Rule, list[Rule]] = {}
     for one in facts.rules:
-        groups.setdefault(replace(one, dataset=""), []).append(say.word("dataset", one.dataset))
+        groups.setdefault(replace(one, dataset="", why=""), []).append(one)
     blocks: list[Block] = []
-    for one, datasets in groups.items():
-        sentence = say.count(
-            "rule.sentence", one.period_days, datasets=say.listing([datasets[0], *map(say.inside, datasets[1:])])
-        )
-        blocks += [Text(sentence, lead=not blocks), Items(_rule_notes(one, say))]
+    for one, alike in groups.items():
+        first, *others = (say.word("dataset", each.dataset) for each in alike)
+        named = say.listing([first, *map(say.inside, others)])
+        sentence = say.count("rule.sentence", one.period_days, datasets=named)
+        blocks += [Text(sentence, lead=not blocks), Items((*_reasons(alike, say), *_rule_notes(one, say)))]
     return Body(tuple(blocks))
+
+
+def _reasons(alike: list[Rule], say: Speech) -> list[str]:
+    """Why, once where the rules say the same."""
+    if len({one.why for one in alike}) == 1:
+        return [say("rule.why", why=alike[0].why)]
+    return [say("rule.why-of", dataset=say.inside(say.word("dataset", one.dataset)), why=one.why) for one in alike]
 
 
 def _rule_notes(one: Rule, say: Speech) -> tuple[str, ...]:
     notes = [
         say("rule.basis", basis=say.word("basis", one.basis)),
         say("rule.source", source=one.source),
-        say("rule.why", why=one.why),
         say("rule.cancellation" if one.cancelled == "cancellation" else "rule.booking"),
         say.count("rule.fallback", one.booking_horizon_days),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lifecycle.model import CatalogueEntry, Facts, Outcome
 from lifecycle.report.content import Block, Body, Example, Mark, Table, Text, section
-from lifecycle.report.sections.data import mark, store_name
+from lifecycle.report.sections.data import mark
 from lifecycle.report.speech import Speech
 from lifecycle.report.standing import catalogue_outcome, checks_outcome, residue_outcome
 
@@ -80,7 +80,7 @@ def catalogue(facts: Facts, say: Speech) -> Body:
         (
             say.word("datatype", entry.name),
             say.word("dataset", entry.rule) or "–",
-            say.listing([store_name(place, say) for place in entry.places]) or "–",
+            say.listing([say.store(place) for place in entry.places]) or "–",
             _entry_mark(entry, say),
         )
         for entry in facts.catalogue
