@@ -1,6 +1,7 @@
 """Check evidence of deletion: python verify.py EVIDENCE VKEY [SIZE ROOT]. Ends with 0, or 7: broken or unfinished.
 
-VKEY is the log's public key or a file that holds it, SIZE and ROOT two lines of a checkpoint kept elsewhere."""
+VKEY is the log's public key or a file that holds it, SIZE and ROOT two lines of a checkpoint kept elsewhere.
+"""
 
 import re
 import subprocess
@@ -113,12 +114,13 @@ class Evidence:
         for path in self.root.rglob("*"):
             name = path.relative_to(self.root)
             own = path.is_dir() or (path.is_file() and FILE.fullmatch(name.as_posix()))
-            yield bool(own) and not path.is_symlink(), f"a foreign file or a link lies in ./{name.parts[:-1][:1]}"
+            where = name.parts[0] if name.parts[0] in ("keys-log", "runs", "tile") else "the folder itself"
+            yield bool(own) and not path.is_symlink(), f"a foreign file or a link lies in {where}"
 
     def check_files(self) -> Facts:
         said, leaves = list[tuple[str, str, str]](), dict[str, bytes]()
-        for path in [*(self.root / "keys-log").glob("*"), *(self.root / "runs").glob("*/[36]-*.json")]:
-            name = path.relative_to(self.root).as_posix()
+        paths = [*(self.root / "keys-log").glob("*"), *(self.root / "runs").glob("*/[36]-*.json")]
+        for name in filter(FILE.fullmatch, [path.relative_to(self.root).as_posix() for path in paths]):
             folder, leaves[name] = re.sub("^keys-log/|[^/]*$", "", name), self.read(name)
             what = loads(leaves[name])
             triples = [(each["name"], each["digest"]["sha256"], what["predicate"]["event"]) for each in what["subject"]]
@@ -129,10 +131,8 @@ class Evidence:
         for name, digest, _ in said:
             same = FILE.fullmatch(name) and sha256(self.read(name)).hexdigest() == digest
             gone = name in self.withdrawn and not (self.root / name).exists()
-            yield (
-                None if gone else bool(same),
-                f"{self.at} is missing or changed" + f" (withdrawn: {digest[:64]})" * gone,
-            )
+            words = f"is missing; it was withdrawn, its SHA-256 is {digest[:64]}" if gone else "is missing or changed"
+            yield None if gone else bool(same), f"{self.at} {words}"
         covered = set(leaves) | {name for name, _, _ in said} | {name + PROOF for name in leaves}
         for path in [path for name in (RECORD, ABORTED) for path in self.root.glob(f"runs/*/{name}")]:
             loose = {each.relative_to(self.root).as_posix() for each in path.parent.iterdir() if each.name != STAMP}
@@ -158,11 +158,9 @@ class Evidence:
             fine = sorted(set(marks)) == marks and all(re.fullmatch(b"[0-9a-f]{64}", mark) for mark in marks)
             yield fine and len(marks) == count == plan["count"], "plan, intent and distinct, sorted tombstones differ"
             if count or APPROVAL in have:
-                yes, digest = said[APPROVAL], sha256(have[PLAN]).hexdigest()
-                right = (
-                    yes["planSha256"] == digest and yes["runId"] == run and yes["role"] in ("controller", "delegate")
-                )
-                yield right, "nobody who may approved this plan"
+                yes = said[APPROVAL]
+                right = (yes["planSha256"], yes["runId"]) == (sha256(have[PLAN]).hexdigest(), run)
+                yield right and yes["role"] in ("controller", "delegate"), "nobody who may approved this plan"
         if RECORD in have:
             n, places = said[RECORD]["predicate"]["counts"], [each["dataset"] for each in plan["stores"]]
             gone = sum(each["deleted"] for each in said[DELETED]["stores"]) if count or DELETED in have else 0
@@ -176,8 +174,8 @@ class Evidence:
             yield all(outcome == "passed" for outcome in record["checks"].values()), "not every check passed"
             if seen or n["deleted"]:
                 scan, wrong = seen["residue"], ("stillDue", "deletedBeforeDue", "tombstonedStillPresent")
-                good = record["checks"] != {} and seen["retainedSetUnchanged"] is True and not any(map(seen.get, wrong))
-                yield good, "other rows than the due ones are gone, or nothing was checked"
+                good = seen["retainedSetUnchanged"] is True and [seen[name] for name in wrong] == [0, 0, 0]
+                yield good and record["checks"] != {}, "other rows than the due ones are gone, or nothing was checked"
                 found = scan["foundInOld"] >= scan["controls"] > 0 == scan["foundInNew"]
                 yield record["erasure"] == "logical" or (found and record["erasure"] == "rewritten"), "bytes are left"
 
@@ -191,8 +189,8 @@ class Evidence:
             words, known = [*call.split(" "), str(self.trusted / trusted)], (self.trusted / trusted).is_file()
             folder = self.root / "runs" / run
             done = known and subprocess.run(words, cwd=folder, input=have[data], capture_output=True, check=False)
-            words_for_it = f"{'refused' if done else 'not checked'}: cd runs/{run} && {call} {trusted} < {data}"
-            yield done.returncode == 0 if done else None, words_for_it
+            fact = f"{'refused' if done else 'not checked'}: cd runs/{run} && {call} {trusted} < {data}"
+            yield done.returncode == 0 if done else None, fact
 
 
 def verify(
@@ -218,7 +216,7 @@ def verify(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 5):
+    if len(sys.argv) not in (3, 5) or not "".join(sys.argv[3:4] or "0").isdecimal():
         sys.exit(__doc__)
     remembered = (int(sys.argv[3]), sys.argv[4]) if sys.argv[3:] else None
     broken = "failed" in dict(verify(Path(sys.argv[1]), sys.argv[2], remembered, print)).values()

@@ -278,7 +278,9 @@ def test_mangled_files_give_a_sentence_and_no_traceback(evidence: Path, vkey: st
 def test_nothing_of_a_file_is_ever_printed(evidence: Path, vkey: str) -> None:
     """A canary in every file and in a foreign file's name never comes out."""
     canary, said = "Vorname-Kanari", []
-    (evidence / "runs" / canary).with_suffix(".csv").write_text(canary)
+    for place in ("runs", "keys-log", "tile", canary):
+        (evidence / place).mkdir(exist_ok=True)
+        (evidence / place / f"{canary} and more.json").write_text(canary)
     for path in files_of(evidence):
         whole = path.read_bytes()
         for junk in (canary.encode(), json.dumps({canary: canary}).encode(), whole.replace(b"runId", canary.encode())):
@@ -322,6 +324,7 @@ BENT_RUNS: dict[str, Callable[..., object]] = {
     "the intent is of another run": lambda run: bent(run, intend={"runId": "2026-10-01-z"}),
     "the intent is no intent": lambda run: bent(run, intend={"event": "sealed"}),
     "due rows are left": lambda run: bent(run, verified={"stillDue": 1}),
+    "it says nothing of due rows": lambda run: bent(run, verified={"stillDue": None}),
     "rows went too early": lambda run: bent(run, verified={"deletedBeforeDue": 1}),
     "tombstoned rows are there": lambda run: bent(run, verified={"tombstonedStillPresent": 1}),
     "what stays was changed": lambda run: bent(run, verified={"retainedSetUnchanged": False}),
