@@ -95,6 +95,50 @@ def compare(templates: Templates, eml: bytes, name: str | None = None) -> Compar
     return best
 
 
+def described(comparison: Comparison, language: str = "de") -> str:
+    """Return the comparison as lines for a terminal: which token became what, and how much text arrived."""
+    words = _WORDS[language]
+    lines = [
+        words["text"].format(found=comparison.found, passages=comparison.passages, template=comparison.template),
+        words["html"] if comparison.has_html else words["no_html"],
+    ]
+    if comparison.html_escaped:
+        lines.append(words["escaped"])
+    kinds = {**words, "text": words["text value"]}
+    lines += [f"  {seen.token:<22} {kinds.get(seen.kind, seen.kind)}" for seen in comparison.tokens]
+    return "\n".join(lines)
+
+
+_WORDS = {
+    "de": {
+        "text": "{found} von {passages} Textstellen aus {template} kamen unverändert an.",
+        "html": "Die Mail hat einen HTML-Teil.",
+        "no_html": "Die Mail hat keinen HTML-Teil.",
+        "escaped": "HTML kam als sichtbare Zeichen an: eTermin nimmt hier kein HTML.",
+        "kept": "blieb stehen: eTermin kennt diesen Platzhalter nicht",
+        "not found": "nicht feststellbar",
+        "unclear": "nicht eindeutig",
+        "empty": "leer",
+        "link": "Link",
+        "email address": "E-Mail-Adresse",
+        "tan": "TAN",
+        "time": "Uhrzeit",
+        "date": "Datum",
+        "phone number": "Telefonnummer",
+        "number": "Zahl",
+        "text value": "Text",
+    },
+    "en": {
+        "text": "{found} of {passages} passages of {template} arrived unchanged.",
+        "html": "The mail has an HTML part.",
+        "no_html": "The mail has no HTML part.",
+        "escaped": "HTML arrived as visible characters: eTermin takes no HTML here.",
+        "kept": "stayed: eTermin does not know this placeholder",
+        "text value": "text",
+    },
+}
+
+
 def _bodies(eml: bytes) -> tuple[str, str]:
     message = message_from_bytes(eml, policy=policy.default)
     assert isinstance(message, EmailMessage)

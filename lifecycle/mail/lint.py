@@ -21,7 +21,7 @@ from lifecycle.mail.placeholders import Registry, Seen
 from lifecycle.mail.render import fill, suppresses
 from lifecycle.mail.setup import Setup
 from lifecycle.mail.templates import Template, Templates, template_from_text
-from lifecycle.model import Severity, TemplateFinding
+from lifecycle.model import Outcome, Severity, TemplateFinding
 
 SUBJECT = -1
 """The ``at`` of a hit in the subject line."""
@@ -206,6 +206,11 @@ def lint(
             place = ("", 0) if finding.check in single else (finding.template, finding.line)
             found.setdefault((place[0], finding.check, place[1], finding.token), finding)
     return tuple(sorted(found.values(), key=lambda f: (SEVERITY_ORDER[f.severity], f.template, f.line, f.check)))
+
+
+def outcome_of(findings: Iterable[TemplateFinding]) -> Outcome:
+    """Return failed where there is an error or a warning; notes alone pass."""
+    return Outcome.FAILED if any(f.severity is not Severity.NOTE for f in findings) else Outcome.PASSED
 
 
 def _findings(view: View, language: str) -> Iterator[TemplateFinding]:

@@ -111,6 +111,31 @@ class Setup:
         ------
         ConfigurationError
             For an unknown key or a value of the wrong kind.
+
+        Examples
+        --------
+        >>> import tomllib
+        >>> text = """
+        ... [setup]
+        ... default_location = "Arztkonsultation"   # Ortsangabe bei online gebuchten Terminen
+        ... in_person = ["4712"]                    # services that are meant to be in person
+        ... notify_patient = true
+        ... notify_provider = true
+        ... arztkonsultation_notifies = false
+        ... reminders = 2
+        ... reminder_consent = true
+        ... etermin_retention_days = 90
+        ... consent_evidence_confirmed_on = 2026-03-01
+        ... [setup.calendars]                       # Referenz zu Drittsystem
+        ... 1001 = "200001"
+        ... [setup.services]                        # empty: the default applies
+        ... 4711 = ""
+        ... 4712 = "Praxis"
+        ... [setup.processors.etermin]
+        ... signed_on = 2026-01-15
+        ... """
+        >>> Setup.from_mapping(tomllib.loads(text)["setup"]).location_of("4711")
+        'Arztkonsultation'
         """
         known = {item.name for item in fields(cls)}
         values: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lifecycle.errors import TemplateError
-from lifecycle.mail.compare import compare, kind_of
+from lifecycle.mail.compare import compare, described, kind_of
 from lifecycle.mail.fixtures import fixture
 from lifecycle.mail.render import render
 from lifecycle.mail.templates import Templates, load_templates, shipped_folder
@@ -62,6 +62,16 @@ def test_a_token_that_etermin_left_alone_is_named(templates: Templates):
     assert kinds["%CALENDARNAME%"] == "kept"
     assert kinds["%STARTDATE%"] == "date"
     assert not result.has_html
+
+
+def test_the_comparison_is_described_in_both_languages(templates: Templates):
+    """Kinds and counts, no value."""
+    done = render(templates.get("confirmation.de.html"), fixture("long-names"), templates.registry)
+    result = compare(templates, eml(done.html), "confirmation.de.html")
+    german, english = described(result), described(result, "en")
+    assert "Datum" in german
+    assert "date" in english
+    assert "Hohenstein" not in german + english
 
 
 def test_html_that_arrives_as_characters_is_noticed(templates: Templates):
