@@ -115,7 +115,7 @@ class Setup:
         Examples
         --------
         >>> import tomllib
-        >>> text = """
+        >>> text = '''
         ... [setup]
         ... default_location = "Arztkonsultation"   # Ortsangabe bei online gebuchten Terminen
         ... in_person = ["4712"]                    # services that are meant to be in person
@@ -133,7 +133,7 @@ class Setup:
         ... 4712 = "Praxis"
         ... [setup.processors.etermin]
         ... signed_on = 2026-01-15
-        ... """
+        ... '''
         >>> Setup.from_mapping(tomllib.loads(text)["setup"]).location_of("4711")
         'Arztkonsultation'
         """
