@@ -92,10 +92,15 @@ def check(
     store: Annotated[str | None, typer.Option("--store", metavar="S", help="One store only.")] = None,
     dataset: OneDataset = None,
     format: Format = None,
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion", help="Ask Great Expectations, too, on a random sample.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check what is stored against the contracts; with files, read them in place and store nothing."""
-    _print(_workbench().check(*(files or ()), store=store, dataset=dataset, format=format), as_json)
+    wb = _workbench()
+    result = wb.check(*(files or ()), store=store, dataset=dataset, format=format, second_opinion=second_opinion)
+    _print(result, as_json)
 
 
 @app.command()
@@ -158,10 +163,14 @@ def report(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="Default: the latest run.")] = None,
     format: Annotated[str, typer.Option("--format", metavar="html,json", help="One or several.")] = "html,json",
     language: Annotated[str | None, typer.Option("--language", metavar="de|en")] = None,
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion/--no-second-opinion", help="Ask Great Expectations, too.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Write what an auditor or data protection officer reads."""
-    _print(_workbench().report(run, formats=[one for one in format.split(",") if one], language=language), as_json)
+    formats = [one for one in format.split(",") if one]
+    _print(_workbench().report(run, formats=formats, language=language, second_opinion=second_opinion), as_json)
 
 
 @app.command()

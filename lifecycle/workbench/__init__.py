@@ -67,9 +67,9 @@ class Workbench:
         return cls(workspace.find(Path(path) if path is not None else None), now=now)
 
     @classmethod
-    def init(cls, path: str | Path, *, now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
-        """Make a new workspace that works unedited, and open it."""
-        workspace.create(Path(path), now)
+    def init(cls, path: str | Path, *, name: str = "", now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
+        """Make a new workspace that works unedited, and open it; reports call it ``name`` (default: the folder's)."""
+        workspace.create(Path(path), now, name)
         return cls(Path(path), now=now)
 
     @property
@@ -127,12 +127,29 @@ class Workbench:
         )
 
     def check(
-        self, *paths: str | Path, store: str | None = None, dataset: str | None = None, format: str | None = None
+        self,
+        *paths: str | Path,
+        store: str | None = None,
+        dataset: str | None = None,
+        format: str | None = None,
+        second_opinion: bool = False,
     ) -> Checked:
-        """Check the store against its contracts or, with files, read them in place and store nothing."""
+        """Check the store against its contracts or, with files, read them in place and store nothing.
+
+        Parameters
+        ----------
+        *paths : path, optional
+        store : str, optional
+            One store only.
+        dataset, format : str, optional
+            As for :meth:`ingest`.
+        second_opinion : bool
+            Ask Great Expectations, too, on a seeded random sample; where the two disagree is a finding.
+        """
         if paths:
-            return checking.check_files(self._workspace, [Path(path) for path in paths], dataset, format)
-        return checking.check_store(self._workspace, store)
+            files = [Path(path) for path in paths]
+            return checking.check_files(self._workspace, files, dataset, format, second_opinion=second_opinion)
+        return checking.check_store(self._workspace, store, second_opinion=second_opinion)
 
     # --- deleting ----------------------------------------------------------------------------------
 
@@ -260,9 +277,24 @@ class Workbench:
         return verifying.verify(self._workspace, (size, root) if size is not None and root is not None else None)
 
     def report(
-        self, run_id: str | None = None, *, formats: Sequence[str] = ("html", "json"), language: str | None = None
+        self,
+        run_id: str | None = None,
+        *,
+        formats: Sequence[str] = ("html", "json"),
+        language: str | None = None,
+        second_opinion: bool = True,
     ) -> Reported:
-        """Write the report of a run (default: the latest), or of the workspace where there is none yet."""
+        """Write the report of a run (default: the latest), or of the workspace where there is none yet.
+
+        Parameters
+        ----------
+        run_id : str, optional
+        formats : sequence of {"html", "pdf", "json"}
+        language : {"de", "en"}, optional
+            Default: the workspace's.
+        second_opinion : bool
+            Without it the report says that nobody else was asked, and is there two seconds earlier.
+        """
         from lifecycle import report
 
         ledger = self._workspace.ledger()
@@ -270,7 +302,8 @@ class Workbench:
             run_id = facts.latest_run(ledger)
         elif doc.PLAN not in ledger.listing(run_id):
             raise UsageError(f"There is no run {run_id!r}.", "lifecycle plan --as-of DATE")
-        said = facts.gather(self._workspace, run_id, self.check().findings, self._workspace.today)
+        findings = self.check(second_opinion=second_opinion).findings
+        said = facts.gather(self._workspace, run_id, findings, self._workspace.today)
         folder = self._workspace.path / "reports"
         return Reported(tuple(report.write(said, folder, formats, language or self._workspace.settings.language)))
 

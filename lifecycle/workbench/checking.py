@@ -10,6 +10,7 @@ import polars as pl
 
 from lifecycle.contract.check import check_batches
 from lifecycle.contract.keys import repeated_keys_sql
+from lifecycle.contract.terms import Contract
 from lifecycle.errors import UsageError
 from lifecycle.model import Finding, Opened, Outcome, Severity, SourceRow
 from lifecycle.workbench.ingesting import open_source
@@ -17,7 +18,7 @@ from lifecycle.workbench.results import Checked, outcome_of
 from lifecycle.workbench.workspace import Workspace
 
 
-def check_store(workspace: Workspace, store: str | None) -> Checked:
+def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool = False) -> Checked:
     """Check everything in the workspace store, and what ``ingest`` dropped at the door."""
     if store not in (None, workspace.store.name):
         raise UsageError(f"There is no store {store!r} to read.", f"--store {workspace.store.name}")
@@ -26,24 +27,39 @@ def check_store(workspace: Workspace, store: str | None) -> Checked:
     for dataset, contract in workspace.contracts().items():
         counter = _Counter(workspace.store.rows(dataset))
         repeated = partial(workspace.store.counted_by_channel, repeated_keys_sql(contract, dataset))
-        findings += check_batches(contract, counter, store=workspace.store.name, duplicates=repeated)
+        found = check_batches(contract, counter, store=workspace.store.name, duplicates=repeated)
+        findings += found
         rows += counter.rows
+        if second_opinion and counter.rows:
+            drawn = workspace.store.sample(dataset, _sample_size(counter.rows), seed=_seed(workspace))
+            findings += _second_opinion(workspace, contract, drawn, found, counter.rows)
     findings += _set_findings(workspace)
     for source in workspace.store.sources():
         findings += _door_findings(source)
     return Checked(outcome_of(findings), rows, tuple(findings))
 
 
-def check_files(workspace: Workspace, paths: Sequence[Path], dataset: str | None, format: str | None) -> Checked:
+def check_files(
+    workspace: Workspace,
+    paths: Sequence[Path],
+    dataset: str | None,
+    format: str | None,
+    *,
+    second_opinion: bool = False,
+) -> Checked:
     """Check files where they lie; nothing of them is stored."""
     contracts = workspace.contracts()
     findings: list[Finding] = []
     rows = 0
     for number, path in enumerate(paths, start=1):
         opened = open_source(workspace, path, dataset, format)
-        seen = _Seen(opened)
+        seen = _Seen(opened, _seed(workspace) if second_opinion else None)
         where = f"file {number}"
-        findings += check_batches(contracts[opened.dataset], seen.frames(), store=where, channel=opened.channel)
+        contract = contracts[opened.dataset]
+        found = check_batches(contract, seen.frames(), store=where, channel=opened.channel)
+        findings += found
+        if second_opinion and seen.rows:
+            findings += _second_opinion(workspace, contract, seen.drawn(), found, seen.rows)
         findings += _undeclared(seen.undeclared, opened.dataset, where, opened.channel)
         findings += _unreadable(seen.rejected, opened.dataset, where, opened.channel, seen.first, seen.last)
         rows += seen.rows
@@ -64,8 +80,10 @@ class _Counter:
 class _Seen:
     """What a file said about itself while its rows went by."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, seed: int | None) -> None:
         self._opened = opened
+        self._seed = seed
+        self._kept: list[pl.DataFrame] = []
         self.rows = 0
         self.rejected = 0
         self.first: int | None = None
@@ -81,7 +99,40 @@ class _Seen:
             self.last = max([*lines, *([self.last] if self.last else [])], default=None)
             for name, count in batch.undeclared.items():
                 self.undeclared[name] = self.undeclared.get(name, 0) + count
+            if self._seed is not None:
+                self._keep(batch.rows.drop("line"), self._seed)
             yield batch.rows
+
+    def _keep(self, rows: pl.DataFrame, seed: int) -> None:
+        # How long the file is shows at its end, so what is kept is thinned out as it grows.
+        self._kept.append(rows)
+        if sum(frame.height for frame in self._kept) > 2 * _MOST:
+            self._kept = [pl.concat(self._kept).sample(_MOST, seed=seed)]
+
+    def drawn(self) -> pl.DataFrame:
+        kept = pl.concat(self._kept)
+        size = min(kept.height, _sample_size(self.rows))
+        return kept.sample(size, seed=self._seed) if size < kept.height else kept
+
+
+_WHOLE_UP_TO, _SHARE, _MOST = 100_000, 0.2, 200_000
+
+
+def _sample_size(rows: int) -> int:
+    return rows if rows <= _WHOLE_UP_TO else min(int(rows * _SHARE), _MOST)
+
+
+def _seed(workspace: Workspace) -> int:
+    # The same on one day, so that a look at the same data gives the same sample; another one tomorrow.
+    return workspace.today.toordinal()
+
+
+def _second_opinion(
+    workspace: Workspace, contract: Contract, drawn: pl.DataFrame, found: Sequence[Finding], rows: int
+) -> tuple[Finding, ...]:
+    from lifecycle.contract.second_opinion import second_opinion  # seconds to import
+
+    return second_opinion(contract, drawn, found, seed=_seed(workspace), total=rows)
 
 
 def _door_findings(source: SourceRow) -> list[Finding]:

@@ -29,7 +29,7 @@ def demonstrate(path: Path | None, *, now: Callable[[], datetime] = utc_now) -> 
     folder = path or Path(mkdtemp(prefix="lifecycle-demo-"))
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty.", "lifecycle demo NEW_FOLDER, or remove it")
-    wb = Workbench.init(folder, now=now)
+    wb = Workbench.init(folder, name="Musterpraxis am See", now=now)
     as_of = wb.today
     clinic = write_clinic(folder / "incoming", as_of=as_of)
     taken = wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on, consume=True)

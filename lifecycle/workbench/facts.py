@@ -20,6 +20,7 @@ from lifecycle.model import (
     Facts,
     Finding,
     Ledger,
+    Outcome,
     Place,
     Residual,
     SourceRow,
@@ -32,6 +33,7 @@ from lifecycle.workbench.workspace import Workspace
 
 ALWAYS_LIMITS = ("places", "processors", "counts", "media", "operator")
 SOON_DAYS = 14
+_ORDERED_BY = {"request": "operator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
         gone_live_on=run.ended_on if run and counts["deleted"] else None,
         gone_backups_on=_gone_from_backups(workspace, run, counts["deleted"]),
         rules=tuple(run.plan.rules if run else rules.values()),
-        ordered_by=run.plan.trigger if run else "",
+        ordered_by=_ORDERED_BY.get(run.plan.trigger, run.plan.trigger) if run else "",
         approved_by=approval.role if approval else "",
         approval_signed=_signed(approval),
         approval_standing=bool(approval and approval.standing),
@@ -133,6 +135,7 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
         residuals=tuple(_residuals(workspace, run)),
         age_weeks=_weeks((each.day_0, each.rows) for each in days),
         due_weeks=_weeks((_falls_due(workspace, each), each.rows) for each in days),
+        second_opinion=_second_opinion(findings),
     )
 
 
@@ -157,6 +160,13 @@ def _limits(run: RunState | None) -> tuple[str, ...]:
 def _signed(approval: Approval | None) -> bool:
     # Under a standing approval it is the standing order that somebody signed.
     return bool(approval and (approval.signed or (approval.standing and approval.standing.signed)))
+
+
+def _second_opinion(findings: Iterable[Finding]) -> str:
+    asked = [one.outcome for one in findings if one.check.startswith("second-opinion")]
+    if not asked:
+        return "not run"
+    return next((one for one in (Outcome.FAILED, Outcome.UNKNOWN) if one in asked), Outcome.PASSED)
 
 
 def _counts(run: RunState | None, now: Iterable[StoreCounts]) -> dict[str, int]:

@@ -11,11 +11,14 @@ from rich.text import Text
 from lifecycle.workbench.results import Checked, Demonstrated, Examined, Result
 
 _MOST_ROWS = 60
+_WIDE = 240
 
 
 def show(result: Result) -> None:
     """Print a result for a person; without a terminal it is the same text without colour."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDE)  # nothing is cut off on the way into a file
     grid = Table.grid(padding=(0, 2))
     for name, value in result.summary().items():
         grid.add_row(Text(_words(name)), Text(_plain(value)))
@@ -48,7 +51,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     names = [name for name in rows[0] if any(row.get(name) not in (None, "") for row in rows)]
     for name in names:
-        table.add_column(_words(name), justify="right" if isinstance(rows[0][name], int) else "left", no_wrap=True)
+        table.add_column(_words(name), justify="right" if isinstance(rows[0][name], int) else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_plain(row.get(name))) for name in names))
     return table

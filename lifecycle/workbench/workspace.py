@@ -123,7 +123,7 @@ def find(given: Path | None) -> Path:
     raise UsageError(f"There is no {FILE_NAME} here or above.", "lifecycle init DIR, or --workspace DIR")
 
 
-def create(path: Path, now: Callable[[], datetime]) -> Workspace:
+def create(path: Path, now: Callable[[], datetime], name: str = "") -> Workspace:
     """Make a new workspace that works unedited.
 
     Raises
@@ -138,10 +138,10 @@ def create(path: Path, now: Callable[[], datetime]) -> Workspace:
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder.", "choose another name")
     try:
-        for name in FOLDERS:
-            (path / name).mkdir(parents=True, exist_ok=True)
+        for folder in FOLDERS:
+            (path / folder).mkdir(parents=True, exist_ok=True)
         _copy_shipped(path)
-        settings_text = default_toml(path.name)
+        settings_text = default_toml(name or path.name)
         (path / FILE_NAME).write_text(settings_text, encoding="utf-8")
         (path / "data").chmod(0o700)
     except OSError as error:

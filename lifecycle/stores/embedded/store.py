@@ -104,6 +104,16 @@ class EmbeddedStore:
             for batch in relation.to_arrow_reader(_BATCH_ROWS):
                 yield pl.DataFrame(pl.from_arrow(batch))
 
+    def sample(self, dataset: str, size: int, *, seed: int) -> pl.DataFrame:
+        """Return ``size`` rows drawn at random, the same ones for the same seed and store."""
+        with self._opened() as db:
+            db.execute("SET threads = 1")  # a seed repeats its sample on one thread only
+            columns = ", ".join(SCHEMAS[dataset])
+            sampled: pl.DataFrame = db.sql(
+                f"SELECT {columns} FROM {dataset} USING SAMPLE reservoir({int(size)} ROWS) REPEATABLE ({int(seed)})"
+            ).pl()
+        return sampled
+
     def columns(self, dataset: str) -> dict[str, str]:
         """Return the columns that the table really has and their types, internal ones left out."""
         with self._opened() as db:
