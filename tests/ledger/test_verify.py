@@ -17,6 +17,7 @@ import pytest
 
 from lifecycle.ledger import note, tiles, verify
 from lifecycle.ledger.evidence import EvidenceLedger
+from lifecycle.ledger.merkle import Tree, leaf_hash
 
 VERIFIER = Path(verify.__file__)
 Begin = Callable[..., "object"]
@@ -408,6 +409,19 @@ def test_a_withdrawn_signature_is_reported_with_its_digest(evidence: Path, vkey:
     assert dict(verify.verify(evidence, vkey, say=said.append))["files"] == "unknown"
     assert failed(evidence, vkey) == []
     assert digest in "\n".join(said)
+
+
+def test_a_leaf_that_is_in_the_log_twice_is_refused(vkey: str, ledger: EvidenceLedger, tmp_path: Path) -> None:
+    """The writer never does it; a signed log that does is refused."""
+    leaf, tree = b'{"subject": [], "predicate": {"event": "note"}}', Tree([])
+    for _ in range(2):
+        tree.add(leaf_hash(leaf))
+    tiles.write_growth(tmp_path / "evidence", tree, 0, [leaf, leaf])
+    signer = note.Signer("clinic.example.org/lifecycle", (tmp_path / "keys/log.seed").read_bytes())
+    (tmp_path / "evidence/checkpoint").write_text(signer.checkpoint(2, tree.root()))
+    (tmp_path / "evidence/keys-log").mkdir()
+    (tmp_path / "evidence/keys-log/note-1.json").write_bytes(leaf)
+    assert failed(tmp_path / "evidence", vkey) == ["leaves"]
 
 
 def ssh_key(folder: Path, name: str) -> Path:
