@@ -10,8 +10,38 @@ import polars as pl
 
 from lifecycle.model import APPOINTMENTS_SCHEMA
 
-FIRST = "Anna Maria|Jürgen|Łukasz|Ayşe|Thị Mai|Karl-Heinz|Sören|Zoë|Mehmet|Ioana|Emma|Paul|Mia|Ben|Lena|P-17".split("|")
-LAST = "Krebs|Müller-Lüdenscheidt|van der Berg|Nguyen|O'Neill|Sommer|Yılmaz|Herz|Schmidt|Wójcik|von Thun|Oetker".split("|")
+FIRST = (
+    "Anna Maria",
+    "Jürgen",
+    "Łukasz",
+    "Ayşe",
+    "Thị Mai",
+    "Karl-Heinz",
+    "Sören",
+    "Zoë",
+    "Mehmet",
+    "Ioana",
+    "Emma",
+    "Paul",
+    "Mia",
+    "Ben",
+    "Lena",
+    "P-17",
+)
+LAST = (
+    "Krebs",
+    "Müller-Lüdenscheidt",
+    "van der Berg",
+    "Nguyen",
+    "O'Neill",
+    "Sommer",
+    "Yılmaz",
+    "Herz",
+    "Schmidt",
+    "Wójcik",
+    "von Thun",
+    "Oetker",
+)
 
 
 def appointments(rows: int, *, seed: int = 7, leaks: float = 0.001) -> pl.DataFrame:
@@ -21,9 +51,10 @@ def appointments(rows: int, *, seed: int = 7, leaks: float = 0.001) -> pl.DataFr
     """
     rng = np.random.default_rng(seed)
     ends = np.array(["", "mann", "berg", "er", "ski", "dorf", "hof", "stein", "bach", "feld", "eder", "inger"])
-    syllables = np.array("ba be bi bo bu da de di do du ga ge gi go la le li lo lu ma me mi mo na ne ra re ri ro ta".split())
+    consonants, vowels = np.array(list("bdglmnrt")), np.array(list("aeiou"))
+    syllables = np.char.add(consonants[:, None], vowels[None, :]).ravel()
     first = np.array(FIRST)[rng.integers(0, len(FIRST), rows)]
-    stem = np.char.add(syllables[rng.integers(0, 30, rows)], syllables[rng.integers(0, 30, rows)])
+    stem = np.char.add(syllables[rng.integers(0, 40, rows)], syllables[rng.integers(0, 40, rows)])
     made = np.char.capitalize(np.char.add(stem, ends[rng.integers(1, len(ends), rows)]))
     last = np.where(rng.random(rows) < 0.3, np.array(LAST)[rng.integers(0, len(LAST), rows)], made)
     leak = rng.random(rows)

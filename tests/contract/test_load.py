@@ -124,6 +124,8 @@ def test_repeated_keys_repeated_fields_and_broken_files_are_refused() -> None:
         contract_from_bytes("x", b"- 1")
     with pytest.raises(ConfigurationError, match="not YAML"):
         contract_from_bytes("x", b"[" * 100_000)
+    with pytest.raises(ConfigurationError, match="aliases are not used"):
+        contract_from_bytes("x", b"a: &a [1, 2]\nb: [*a, *a]")
 
 
 def test_two_contracts_for_one_dataset_are_refused(tmp_path: Path) -> None:

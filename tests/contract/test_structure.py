@@ -203,6 +203,22 @@ def test_too_many_rows_to_remember_leave_the_unique_key_unknown(monkeypatch: pyt
     assert [f.outcome for f in findings if f.check == "unique-key"] == [Outcome.UNKNOWN]
 
 
+@pytest.mark.parametrize("dataset", sorted(SCHEMAS))
+def test_pandera_agrees_with_us_about_whole_frames(dataset: str) -> None:
+    """The same contract as a pandera schema: columns, types, required values and patterns."""
+    import pandera.errors
+
+    from lifecycle.contract.structure import pandera_schema
+
+    schema = pandera_schema(CONTRACTS[dataset])
+    schema.validate(rows({}, {}, dataset=dataset), lazy=True)
+    for change in ({"email": "nobody"}, {"ends_at": None}, {"mobile": "n/a"}, {"status": "lost"}, {"first_name": None}):
+        frame = rows(change, {}, dataset=dataset)
+        with pytest.raises(pandera.errors.SchemaErrors):
+            schema.validate(frame, lazy=True)
+        assert failed(check_batches(CONTRACTS[dataset], [frame], store="workspace"))
+
+
 def test_an_empty_table_passes_and_a_table_without_columns_does_not() -> None:
     """Nothing to find is not nothing to see."""
     assert failed(check(rows({}).head(0))) == {}

@@ -30,6 +30,10 @@ _L = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
 _NAME = rf"^[{_L}]+(?:[-'’][{_L}]+)*\.?$"
 _NAMES = rf"^[{_L}]+\.?(?:[ '’-][{_L}]+(?:[-'’][{_L}]+)*\.?)+$"
 _ROOM = rf"^[{_L}]+\.?(?:[ -][{_L}]+\.?)*(?:[ -][0-9]{{1,4}})?$"
+_PLACE_OR_AGE = (
+    "(?i)str|gasse|weg|allee|platz|ring|damm|ufer|pfad|steig|chaussee|promenade|road|avenue|[0-9]{5}|alter|age|jahr|jg"
+    "|(?:^| )(?:am|an|auf|im|in|unter|zum|zur) "
+)
 _EMAIL = r"^[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}$"
 _NINE_DIGITS = r"[0-9](?:[._%+@-]{0,3}[0-9]){8}"
 _ROLE = rf"(?i)^(?:{'|'.join(ROLES)})[0-9+@._-]"
@@ -77,8 +81,8 @@ def second_sieve(field: str) -> pl.Expr | None:
         plain = value.str.contains(_TOKEN) & ~value.str.contains(_TOKEN_SUSPECT)
         if field == "appointment_uid":
             return ~plain
-        plain = plain & ~value.str.contains(r"[1356789]-[0-9]{2}")
-        named = value.str.contains(_ROOM) & ~value.str.contains(_WORD_OF_TEXT)
+        plain = plain & ~value.str.contains(r"[1356789]-[0-9]{2}|(?:^|[_-])[0-9](?:[_-]{0,3}[0-9]){8}")
+        named = value.str.contains(_ROOM) & ~value.str.contains(_WORD_OF_TEXT) & ~value.str.contains(_PLACE_OR_AGE)
         return ~(plain | named) | _contains_stem(value, field)
     return None
 
