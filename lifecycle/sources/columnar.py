@@ -118,10 +118,7 @@ class ColumnarReader:
     def _extracted(self, block: Block) -> pl.DataFrame:
         if not self._dialect.paths:
             return pl.DataFrame(height=len(block.numbers))
-        shape = self._dialect.shape()
-        return self._query(
-            f"select {self._dialect.columns()} from (select json_transform(l, '{shape}') as x from lines)", block
-        )
+        return self._query(self._dialect.query(), block)
 
     def _known(self, block: Block) -> Mask:
         """Learn the names in the lines; tell which lines have none but learned ones, each once."""

@@ -76,15 +76,18 @@ class Dialect:
             top[BODY] = inside or {"-": "VARCHAR"}
         return json.dumps(top, ensure_ascii=False)
 
-    def columns(self) -> str:
-        """Return the select list over ``x``: texts of declared members, "is it filled" of others, null if absent."""
-        return ", ".join(f'{self._column(path)} as "{at}"' for at, path in enumerate(self.paths))
+    def query(self) -> str:
+        """Return the SQL that reads all paths: texts of declared members, "is it filled" of others, null if absent."""
+        columns = ", ".join(f'{self._column(path)} as "{at}"' for at, path in enumerate(self.paths))
+        body = f'x."{BODY}"' if self._wrapped and (BODY,) in self.paths else "null"
+        parsed = f"select json_transform(l, '{self.shape()}') as x from lines"
+        return f"select {columns} from (select x, {body} as body from ({parsed}))"
 
     def _column(self, path: Path) -> str:
-        member = "x." + ".".join(f'"{name}"' for name in path)
+        member = f'body."{path[1]}"' if len(path) == 2 else f'x."{path[0]}"'
         if self.is_wrapper(path):
             # DuckDB makes a struct of a text or a number too; only one with a member is an object for certain.
-            inside = ", ".join(f'{member}."{name[1]}"' for name in self.paths if len(name) == 2)
+            inside = ", ".join(f'body."{name[1]}"' for name in self.paths if len(name) == 2)
             return f"nullif(coalesce({inside}) is not null, false)" if inside else "null::boolean"
         return member if self._names.slot(path[-1]) is not None else f"{member} <> ''"
 

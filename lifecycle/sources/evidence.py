@@ -56,11 +56,11 @@ def weigh(data: bytes | bytearray | memoryview, begin: int, end: int) -> Evidenc
         before, after = window[:-1], window[1:]
         colon = after == _COLON
         members += int(np.count_nonzero(quote[:-1] & colon))
-        blank = before <= 32
-        strange = blank & colon
-        strange |= (blank | (before == _COMMA)) & (after == _CLOSE)
-        if (after == _OPEN_LIST).any():
-            strange |= (blank | (before == _COLON)) & (after == _OPEN_LIST)
+        strange = (before <= 32) & colon
+        for sign, unlike in ((_CLOSE, _COMMA), (_OPEN_LIST, _COLON)):
+            places = np.flatnonzero(after == sign)
+            previous = before[places]
+            strange[places[(previous <= 32) | (previous == unlike)]] = True
         backslash = before == _BACKSLASH
         if backslash.any():
             escapes = True
