@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -219,16 +218,27 @@ def _workbench() -> Workbench:
 
 
 def _print(result: Result, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(result.to_json(), ensure_ascii=False))
-    else:
-        from lifecycle.workbench.terminal import show
-
-        show(result)
     problem = result.problem()
+    try:
+        if as_json:
+            print(json.dumps(result.to_json(), ensure_ascii=False))
+        else:
+            from lifecycle.workbench.terminal import show
+
+            show(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _reader_gone()
+        if problem is None:
+            raise typer.Exit(141) from None
     if problem is not None:
         _complain(problem)
         raise typer.Exit(problem.exit_code)
+
+
+def _reader_gone() -> None:
+    # Whoever read our output has gone; Python would complain once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(error: LifecycleError) -> None:
@@ -236,24 +246,46 @@ def _complain(error: LifecycleError) -> None:
     print("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(error)), file=sys.stderr)
 
 
+def _misused(error: typer.TyperException) -> UsageError:
+    """Say what is wrong with the words of the call, without repeating one: a name can have slipped into them."""
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    hint = f"{context.command_path if context else 'lifecycle'} --help"
+    kind, message = type(error).__name__, error.message
+    if kind == "NoSuchOption":
+        close = getattr(error, "possibilities", None)
+        return UsageError("There is no such option.", f"did you mean {close[0]}? {hint}" if close else hint)
+    if kind == "BadOptionUsage":
+        takes = "no value" if "not take" in message else "a value"
+        return UsageError(f"The option {getattr(error, 'option_name', '')} takes {takes}.", hint)
+    if parameter is not None:
+        name = str(parameter.get_error_hint()).strip("'")
+        what = "is missing" if kind == "MissingParameter" else "was given a value that it cannot take"
+        return UsageError(f"{name} {what}.", hint)
+    if message.startswith("No such command") and context is not None:
+        return UsageError("There is no such verb.", hint)
+    return UsageError("More words were given than the verb takes.", hint)
+
+
 def main() -> None:
     """Run the command line; every failure that a person can act on becomes a sentence and an exit code."""
     try:
-        _run(app)
+        code = app(standalone_mode=False, prog_name="lifecycle") or 0
+        sys.stdout.flush()
     except LifecycleError as error:
         _complain(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("Stopped. Run the same command again to go on.", file=sys.stderr)
-        sys.exit(130)
+        code = error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-
-
-def _run(command: Callable[..., Any]) -> None:
-    command()
+        _reader_gone()
+        code = 141
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.message, file=sys.stderr)
+        else:
+            _complain(_misused(error))
+        code = 2
+    if code == 130:  # so typer tells that somebody pressed Ctrl-C
+        print("Stopped. Run the same command again to go on.", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
