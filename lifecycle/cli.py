@@ -19,6 +19,7 @@ from lifecycle.errors import LifecycleError, UsageError
 if TYPE_CHECKING:
     from lifecycle.workbench import Workbench
     from lifecycle.workbench.results import Result
+    from lifecycle.workbench.workspace import Workspace
 
 app = typer.Typer(
     name="lifecycle",
@@ -32,6 +33,10 @@ hold_app = typer.Typer(
     help="Except an appointment from deletion (Löschsperre).", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(hold_app, name="hold")
+preview_app = typer.Typer(
+    help="See templates as a patient will read them.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(preview_app, name="preview")
 
 
 class Dataset(StrEnum):
@@ -209,6 +214,71 @@ def hold_lift(number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json:
 def hold_list(as_json: AsJson = False) -> None:
     """List all holds; the uids stay in the store."""
     _print(_workbench().hold_list(), as_json)
+
+
+TemplatePaths = Annotated[
+    list[Path] | None, typer.Argument(metavar="PATH", help="Templates anywhere; default: the workspace's.")
+]
+
+
+@preview_app.command("lint")
+def preview_lint(paths: TemplatePaths = None, as_json: AsJson = False) -> None:
+    """Look at every template with every check; no link is ever opened."""
+    from lifecycle.workbench import previewing
+
+    _print(previewing.lint_templates(_workspace_if_any(paths), paths or ()), as_json)
+
+
+@preview_app.command("build")
+def preview_build(
+    paths: TemplatePaths = None,
+    output: Annotated[Path | None, typer.Option("--output", metavar="DIR", help="Default: reports/preview.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the texts to paste into eTermin, and a gallery as one self-contained page."""
+    from lifecycle.workbench import previewing
+
+    _print(previewing.build_gallery(_workspace_if_any(paths), paths or (), output), as_json)
+
+
+@preview_app.command("serve")
+def preview_serve(
+    paths: TemplatePaths = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+    dump: Annotated[Path | None, typer.Option("--dump", help="A REST service dump to lay beside the texts.")] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="UID", help="Show a real record, too; it is never written.")
+    ] = None,
+) -> None:
+    """Serve a local page that follows every saved change, until interrupted."""
+    from lifecycle.web.preview import serve
+    from lifecycle.workbench import previewing
+
+    serve(previewing.gallery(_workspace_if_any(paths), paths or (), dump=dump, record=record), port=port)
+
+
+@preview_app.command("compare")
+def preview_compare(
+    mail: Annotated[Path, typer.Argument(metavar="FILE.eml", help="A test mail, sent to oneself.")],
+    paths: TemplatePaths = None,
+    template: Annotated[str | None, typer.Option("--template", help="Default: the one that fits best.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay a real test mail beside a template; its values are not kept."""
+    from lifecycle.workbench import previewing
+
+    _print(previewing.compare_mail(_workspace_if_any(paths), mail, paths or (), template), as_json)
+
+
+def _workspace_if_any(paths: list[Path] | None) -> Workspace | None:
+    from lifecycle.workbench.workspace import Workspace, find, utc_now
+
+    try:
+        return Workspace(find(_workspace["path"]), utc_now)
+    except UsageError:
+        if paths and _workspace["path"] is None:
+            return None  # templates may lie anywhere
+        raise
 
 
 def _workbench() -> Workbench:

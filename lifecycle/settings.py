@@ -162,6 +162,8 @@ class Settings(_Table):
         IANA name; day 0 and ``today`` are read in it.
     backups : tuple of BackupTable
         Mandatory; an empty list says in so many words that there are none.
+    setup, templates : dict
+        As they stand in the file; the mail room reads them (``mail.setup.Setup``, ``mail.house.HouseRules``).
     """
 
     schema_version: Literal[1]
@@ -177,6 +179,8 @@ class Settings(_Table):
     places: tuple[PlaceTable, ...]
     catalogue: tuple[CatalogueTable, ...]
     backups: tuple[BackupTable, ...]
+    setup: dict[str, Any] = Field(default_factory=dict)
+    templates: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -14,18 +14,23 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, checking, examining, facts, ingesting, verifying, workspace
+from lifecycle.workbench import approvals, checking, examining, facts, ingesting, previewing, verifying, workspace
+from lifecycle.workbench.guard import guarded
 from lifecycle.workbench.results import (
     Approved,
+    Built,
     Checked,
+    Compared,
     Created,
     Demonstrated,
     Examined,
     Holds,
     Ingested,
+    Linted,
     Planned,
     Purged,
     Reported,
+    Shown,
     VerifyResult,
 )
 
@@ -53,6 +58,7 @@ class Workbench:
         return f"Workbench({self._workspace.settings.name!r})"
 
     @classmethod
+    @guarded
     def open(cls, path: str | Path | None = None, *, now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
         """Open the workspace at ``path``, else the one that ``LIFECYCLE_WORKSPACE`` names, else the nearest upwards.
 
@@ -67,6 +73,7 @@ class Workbench:
         return cls(workspace.find(Path(path) if path is not None else None), now=now)
 
     @classmethod
+    @guarded
     def init(cls, path: str | Path, *, name: str = "", now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
         """Make a new workspace that works unedited, and open it; reports call it ``name`` (default: the folder's)."""
         workspace.create(Path(path), now, name)
@@ -88,6 +95,7 @@ class Workbench:
 
     # --- what is there -----------------------------------------------------------------------------
 
+    @guarded
     def ingest(
         self,
         *paths: str | Path,
@@ -126,6 +134,7 @@ class Workbench:
             consume=consume,
         )
 
+    @guarded
     def check(
         self,
         *paths: str | Path,
@@ -153,6 +162,7 @@ class Workbench:
 
     # --- deleting ----------------------------------------------------------------------------------
 
+    @guarded
     def plan(self, as_of: str | date | None = None) -> Planned:
         """Plan what must go at ``as_of`` (default today), in every store.
 
@@ -163,6 +173,7 @@ class Workbench:
         """
         return _planned(self._runs().plan(self._day(as_of)))
 
+    @guarded
     def approve(self, run_id: str, role: str, *, key: str | Path | None = None) -> Approved:
         """Approve one plan, as the second person; with an SSH key the approval is signed.
 
@@ -175,6 +186,7 @@ class Workbench:
         approval = self._runs().approve(run_id, role, secrets.token_hex(16), sign=sign)
         return Approved(run_id, approval.plan_sha256, approval.signed, approval.role)
 
+    @guarded
     def approve_standing(
         self, role: str, *, max_rows: int, max_percent: float, until: str | date, key: str | Path | None = None
     ) -> Approved:
@@ -189,6 +201,7 @@ class Workbench:
         path = approvals.write_standing(self._workspace, standing, Path(key) if key else None)
         return Approved(None, None, standing.signed, role, path)
 
+    @guarded
     def purge(self, run_id: str | None = None, *, as_of: str | date | None = None) -> Purged:
         """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
 
@@ -236,6 +249,7 @@ class Workbench:
 
     # --- exceptions --------------------------------------------------------------------------------
 
+    @guarded
     def hold_add(
         self,
         appointment_uid: str,
@@ -254,16 +268,19 @@ class Workbench:
         hold = Hold(0, appointment_uid, ground, reference, by, self._workspace.today, review)
         return Holds((self._workspace.store.add_hold(hold),))
 
+    @guarded
     def hold_lift(self, number: int) -> Holds:
         """End a hold by its number."""
         return Holds((self._workspace.store.lift_hold(number, self._workspace.today),))
 
+    @guarded
     def hold_list(self) -> Holds:
         """Return all holds, in force and lifted."""
         return Holds(self._workspace.store.holds())
 
     # --- proving -----------------------------------------------------------------------------------
 
+    @guarded
     def verify(self, *, size: int | None = None, root: str | None = None) -> VerifyResult:
         """Verify the evidence by the independent verifier, and the managed stores against it.
 
@@ -276,6 +293,7 @@ class Workbench:
             raise UsageError("A kept checkpoint needs both its size and its root.", "--size N --root BASE64")
         return verifying.verify(self._workspace, (size, root) if size is not None and root is not None else None)
 
+    @guarded
     def report(
         self,
         run_id: str | None = None,
@@ -307,9 +325,44 @@ class Workbench:
         folder = self._workspace.path / "reports"
         return Reported(tuple(report.write(said, folder, formats, language or self._workspace.settings.language)))
 
+    @guarded
     def doctor(self) -> Examined:
         """Examine set-up, keys, clock and files."""
         return examining.examine(self._workspace)
+
+    # --- templates ---------------------------------------------------------------------------------
+
+    def preview(self, template: str, *, booking: str | None = None, scheme: str = "light") -> Shown:
+        """Show a template inline in a notebook, as a made-up person would read it.
+
+        Parameters
+        ----------
+        template : str
+            A file name, or only its kind, such as ``confirmation``.
+        booking : str, optional
+            Name of a made-up booking; default: the plainest.
+        scheme : {"light", "dark"}
+        """
+        return previewing.show(self._workspace, template, booking, scheme)
+
+    def preview_lint(self, *paths: str | Path) -> Linted:
+        """Look at the templates (default: the workspace's) with every check."""
+        return previewing.lint_templates(self._workspace, [Path(path) for path in paths])
+
+    def preview_build(self, *paths: str | Path, folder: str | Path | None = None) -> Built:
+        """Write the texts to paste into eTermin, and a gallery of them as one self-contained page."""
+        target = Path(folder) if folder is not None else None
+        return previewing.build_gallery(self._workspace, [Path(path) for path in paths], target)
+
+    def preview_compare(self, mail: str | Path, *paths: str | Path, template: str | None = None) -> Compared:
+        """Lay a real test mail, sent to oneself, beside a template; the mail's values are not kept."""
+        return previewing.compare_mail(self._workspace, Path(mail), [Path(path) for path in paths], template)
+
+    def preview_serve(self, *paths: str | Path, port: int = 0) -> None:
+        """Serve the preview on the loopback address until interrupted."""
+        from lifecycle.web.preview import serve
+
+        serve(previewing.gallery(self._workspace, [Path(path) for path in paths]), port=port)
 
     # --- small things ------------------------------------------------------------------------------
 

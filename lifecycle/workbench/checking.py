@@ -12,6 +12,7 @@ from lifecycle.contract.check import check_batches
 from lifecycle.contract.keys import repeated_keys_sql
 from lifecycle.contract.terms import Contract
 from lifecycle.errors import UsageError
+from lifecycle.mail.setup import Setup, check_setup
 from lifecycle.model import Finding, Opened, Outcome, Severity, SourceRow
 from lifecycle.workbench.ingesting import open_source
 from lifecycle.workbench.results import Checked, outcome_of
@@ -36,7 +37,16 @@ def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool
     findings += _set_findings(workspace)
     for source in workspace.store.sources():
         findings += _door_findings(source)
+    findings += setup_findings(workspace)
     return Checked(outcome_of(findings), rows, tuple(findings))
+
+
+def setup_findings(workspace: Workspace) -> tuple[Finding, ...]:
+    """Check the set-up of the connection, where ``lifecycle.toml`` describes it."""
+    described = Setup.from_mapping(workspace.settings.setup)
+    if not workspace.settings.setup:
+        return ()
+    return check_setup(described, workspace.today, workspace.settings.rule("appointments").period_days)
 
 
 def check_files(

@@ -10,8 +10,11 @@ from pathlib import Path
 from lifecycle import __version__
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.errors import LifecycleError
+from lifecycle.mail.house import HouseRules
+from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
 from lifecycle.workbench import approvals
+from lifecycle.workbench.checking import setup_findings
 from lifecycle.workbench.results import Examined, outcome_of
 from lifecycle.workbench.workspace import Workspace
 
@@ -43,6 +46,15 @@ def examine(workspace: Workspace) -> Examined:
 def _contracts(workspace: Workspace) -> Iterator[Problem]:
     workspace.contracts()
     yield from ()
+
+
+def _setup(workspace: Workspace) -> Iterator[Problem]:
+    HouseRules.from_mapping(workspace.settings.templates)
+    for one in setup_findings(workspace):
+        if one.outcome is not Outcome.PASSED:
+            yield one.check, one.severity, one.count, MENU_PATHS.get(one.check, "lifecycle.toml: [setup]")
+    if not workspace.settings.setup:
+        yield "setup-not-described", Severity.NOTE, 1, "describe the connection in lifecycle.toml: [setup]"
 
 
 def _evidence(workspace: Workspace) -> Iterator[Problem]:
@@ -109,6 +121,7 @@ def _space(workspace: Workspace) -> Iterator[Problem]:
 
 _CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
     "contracts": _contracts,
+    "setup": _setup,
     "evidence-and-keys": _evidence,
     "runs-and-clock": _runs,
     "rows-due-today": _due,

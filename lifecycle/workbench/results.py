@@ -19,7 +19,7 @@ from lifecycle.errors import (
     Refused,
     SourceError,
 )
-from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, as_json
+from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, TemplateFinding, as_json
 
 
 class Result:
@@ -287,6 +287,46 @@ class Demonstrated(Result):
     verified: str
     tree_size: int
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Linted(Result):
+    """``preview lint``: what is wrong with the templates, by line and token."""
+
+    outcome: Outcome
+    findings: tuple[TemplateFinding, ...]
+
+    def problem(self) -> LifecycleError | None:
+        if self.outcome is Outcome.PASSED:
+            return None
+        bad = [one for one in self.findings if one.severity is not Severity.NOTE]
+        return FindingsFailed(f"{len(bad)} findings in the templates.", "lifecycle preview serve shows them")
+
+
+@dataclass(frozen=True)
+class Built(Result):
+    """``preview build``: the files that were written."""
+
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Compared(Result):
+    """``preview compare``: what became of each token, by kind; no value of the mail."""
+
+    lines: tuple[str, ...]
+    comparison: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shown(Result):
+    """One filled template, inline in a notebook."""
+
+    template: str
+    html: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return self.html
 
 
 def outcome_of(findings: Iterable[Finding]) -> Outcome:

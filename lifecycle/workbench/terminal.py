@@ -32,6 +32,8 @@ def show(result: Result) -> None:
     if isinstance(result, Examined):
         for check, hint in result.details.items():
             console.print(Text(f"{check}: {_plain(hint)}"))
+    for line in getattr(result, "lines", ()):
+        console.print(Text(_plain(line)))
     for path in getattr(result, "files", ()) if not isinstance(getattr(result, "files", ()), int) else ():
         console.print(Text(f"report: {_plain(path)}"))
 

@@ -114,6 +114,14 @@ class EmbeddedStore:
             ).pl()
         return sampled
 
+    def record(self, uid: str) -> dict[str, object] | None:
+        """Return one stored appointment by its uid, for a preview that somebody asked for; None where there is none."""
+        with self._opened() as db:
+            columns = ", ".join(SCHEMAS["appointments"])
+            query = f"SELECT {columns} FROM appointments WHERE appointment_uid = $uid ORDER BY participant LIMIT 1"
+            found: pl.DataFrame = db.sql(query, params={"uid": uid}).pl()
+        return found.row(0, named=True) if found.height else None
+
     def columns(self, dataset: str) -> dict[str, str]:
         """Return the columns that the table really has and their types, internal ones left out."""
         with self._opened() as db:

@@ -1,0 +1,113 @@
+"""``preview``: templates as a patient will read them. Works in a workspace and, with a path, anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lifecycle.errors import TemplateError, UsageError
+from lifecycle.mail.compare import compare, described
+from lifecycle.mail.fixtures import FIXTURES, Fixture, real_fixture
+from lifecycle.mail.gallery import Gallery, build, notebook_html
+from lifecycle.mail.house import HouseRules
+from lifecycle.mail.lint import lint, outcome_of
+from lifecycle.mail.setup import Setup
+from lifecycle.mail.templates import load_templates
+from lifecycle.model import as_json
+from lifecycle.workbench.results import Built, Compared, Linted, Shown
+from lifecycle.workbench.workspace import Workspace
+
+
+def lint_templates(workspace: Workspace | None, paths: Sequence[Path]) -> Linted:
+    """Look at every template with every check; see :func:`lifecycle.mail.lint.lint`."""
+    findings = lint(
+        load_templates(_paths(workspace, paths)), setup(workspace), _house(workspace), language=_language(workspace)
+    )
+    return Linted(outcome_of(findings), findings)
+
+
+def build_gallery(workspace: Workspace | None, paths: Sequence[Path], folder: Path | None) -> Built:
+    """Write the texts to paste into eTermin, and the gallery as one self-contained page."""
+    target = folder or ((workspace.path / "reports" if workspace else Path.cwd()) / "preview")
+    templates = load_templates(_paths(workspace, paths))
+    try:
+        written = build(
+            templates, target, setup=setup(workspace), house=_house(workspace), language=_language(workspace)
+        )
+    except OSError as error:
+        raise UsageError(f"The preview cannot be written: {error.strerror}.", "--output DIR") from None
+    return Built(written)
+
+
+def compare_mail(workspace: Workspace | None, mail: Path, paths: Sequence[Path], template: str | None) -> Compared:
+    """Lay a real test mail, sent to oneself, beside a template; its values are not kept."""
+    try:
+        eml = mail.read_bytes()
+    except OSError as error:
+        raise TemplateError(
+            f"The mail cannot be read: {error.strerror}.", "lifecycle preview compare FILE.eml"
+        ) from None
+    seen = compare(load_templates(_paths(workspace, paths)), eml, template)
+    return Compared(tuple(described(seen, _language(workspace)).splitlines()), as_json(seen))
+
+
+def gallery(workspace: Workspace | None, paths: Sequence[Path], *, dump: Path | None = None,
+            record: str | None = None) -> Gallery:  # fmt: skip
+    """Open what the preview server shows; a real record only on explicit request, and it is never written."""
+    state = workspace.path / "templates" / ".copied.json" if workspace else None
+    return Gallery(
+        tuple(_paths(workspace, paths)),
+        setup=setup(workspace),
+        house=_house(workspace),
+        language=_language(workspace),
+        state=state,
+        dump=_dump(dump),
+        extra=_record(workspace, record),
+    )
+
+
+def show(workspace: Workspace, name: str, booking: str | None, scheme: str) -> Shown:
+    """Show one template inline in a notebook, filled with a made-up booking."""
+    chosen = next((one for one in FIXTURES if booking in (None, one.name)), None)
+    if chosen is None:
+        raise UsageError("There is no such booking.", f"one of: {', '.join(one.name for one in FIXTURES)}")
+    templates = load_templates(_paths(workspace, ()))
+    full = name if any(one.name == name for one in templates) else f"{name}.{_language(workspace)}.html"
+    return Shown(full, notebook_html(templates, full, chosen, scheme=scheme, language=_language(workspace)))
+
+
+def setup(workspace: Workspace | None) -> Setup | None:
+    """Return the described set-up, or None where ``lifecycle.toml`` describes none."""
+    return Setup.from_mapping(workspace.settings.setup) if workspace and workspace.settings.setup else None
+
+
+def _paths(workspace: Workspace | None, paths: Sequence[Path]) -> list[Path]:
+    if paths:
+        return list(paths)
+    if workspace is None:
+        raise UsageError("There is no workspace here; which templates?", "lifecycle preview lint PATH")
+    return [workspace.path / "templates"]
+
+
+def _house(workspace: Workspace | None) -> HouseRules:
+    return HouseRules.from_mapping(workspace.settings.templates) if workspace else HouseRules()
+
+
+def _language(workspace: Workspace | None) -> str:
+    return workspace.settings.language if workspace else "de"
+
+
+def _dump(path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path else None
+    except OSError as error:
+        raise UsageError(f"The dump cannot be read: {error.strerror}.", "--dump FILE") from None
+
+
+def _record(workspace: Workspace | None, uid: str | None) -> tuple[Fixture, ...]:
+    if uid is None:
+        return ()
+    found = workspace.store.record(uid) if workspace else None
+    if workspace is None or found is None:
+        raise UsageError("There is no record with this uid in the workspace store.", "--record UID")
+    return (real_fixture(found, workspace.settings.time_zone),)
