@@ -54,7 +54,7 @@ def compare_mail(workspace: Workspace | None, mail: Path, paths: Sequence[Path],
 def gallery(workspace: Workspace | None, paths: Sequence[Path], *, dump: Path | None = None,
             record: str | None = None) -> Gallery:  # fmt: skip
     """Open what the preview server shows; a real record only on explicit request, and it is never written."""
-    state = workspace.path / "templates" / ".copied.json" if workspace else None
+    state = workspace.path / "reports" / "templates-copied.json" if workspace else None
     return Gallery(
         tuple(_paths(workspace, paths)),
         setup=setup(workspace),
