@@ -10,7 +10,8 @@
     ├── Refused               6  a deletion was refused, nothing was deleted
     ├── EvidenceError         7  the evidence is broken, missing or older than the store
     ├── TemplateError         8  a template that cannot be read
-    └── Incomplete            9  a deletion began and is not finished: act now
+    ├── Incomplete            9  a deletion began and is not finished: act now
+    └── Unexpected           70  a fault of this program or of the machine
 
 A message is one sentence of fact with counts and names, never a personal value. The hint says what to
 do next and stands apart.
@@ -93,3 +94,9 @@ class Incomplete(LifecycleError):
     """A deletion began and is not finished; the same command goes on with it."""
 
     exit_code = 9
+
+
+class Unexpected(LifecycleError):
+    """A fault of this program or of the machine. It says where it happened; the foreign message stays inside."""
+
+    exit_code = 70

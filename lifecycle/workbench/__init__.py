@@ -16,6 +16,7 @@ from lifecycle.errors import UsageError
 from lifecycle.model import Hold
 from lifecycle.workbench import approvals, checking, examining, facts, ingesting, previewing, verifying, workspace
 from lifecycle.workbench.guard import guarded
+from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.results import (
     Approved,
     Built,
@@ -37,6 +38,7 @@ from lifecycle.workbench.results import (
 __all__ = ["Workbench"]
 
 
+@guard_verbs
 class Workbench:
     """A workspace and everything that can be done with it.
 

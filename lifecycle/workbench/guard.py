@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from types import FunctionType
 from typing import ParamSpec, TypeVar
 
 from lifecycle.errors import LifecycleError, Unexpected
@@ -40,6 +41,18 @@ def guarded(verb: Callable[P, T]) -> Callable[P, T]:
         raise silent
 
     return call
+
+
+def guard_verbs(bench: type[T]) -> type[T]:
+    """Put every public method of a class under :func:`guarded`, new ones too."""
+    for name, member in list(vars(bench).items()):
+        if name.startswith("_"):
+            continue
+        if isinstance(member, classmethod):
+            setattr(bench, name, classmethod(guarded(member.__func__)))
+        elif isinstance(member, FunctionType):
+            setattr(bench, name, guarded(member))
+    return bench
 
 
 def _without_words(error: Exception, frames: traceback.StackSummary) -> Unexpected:
