@@ -15,7 +15,6 @@ from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
 from lifecycle.workbench import approvals, checking, examining, facts, ingesting, previewing, verifying, workspace
-from lifecycle.workbench.guard import guarded
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.results import (
     Approved,
@@ -60,7 +59,6 @@ class Workbench:
         return f"Workbench({self._workspace.settings.name!r})"
 
     @classmethod
-    @guarded
     def open(cls, path: str | Path | None = None, *, now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
         """Open the workspace at ``path``, else the one that ``LIFECYCLE_WORKSPACE`` names, else the nearest upwards.
 
@@ -75,7 +73,6 @@ class Workbench:
         return cls(workspace.find(Path(path) if path is not None else None), now=now)
 
     @classmethod
-    @guarded
     def init(cls, path: str | Path, *, name: str = "", now: Callable[[], datetime] = workspace.utc_now) -> Workbench:
         """Make a new workspace that works unedited, and open it; reports call it ``name`` (default: the folder's)."""
         workspace.create(Path(path), now, name)
@@ -97,7 +94,6 @@ class Workbench:
 
     # --- what is there -----------------------------------------------------------------------------
 
-    @guarded
     def ingest(
         self,
         *paths: str | Path,
@@ -136,7 +132,6 @@ class Workbench:
             consume=consume,
         )
 
-    @guarded
     def check(
         self,
         *paths: str | Path,
@@ -164,7 +159,6 @@ class Workbench:
 
     # --- deleting ----------------------------------------------------------------------------------
 
-    @guarded
     def plan(self, as_of: str | date | None = None) -> Planned:
         """Plan what must go at ``as_of`` (default today), in every store.
 
@@ -175,7 +169,6 @@ class Workbench:
         """
         return _planned(self._runs().plan(self._day(as_of)))
 
-    @guarded
     def approve(self, run_id: str, role: str, *, key: str | Path | None = None) -> Approved:
         """Approve one plan, as the second person; with an SSH key the approval is signed.
 
@@ -188,7 +181,6 @@ class Workbench:
         approval = self._runs().approve(run_id, role, secrets.token_hex(16), sign=sign)
         return Approved(run_id, approval.plan_sha256, approval.signed, approval.role)
 
-    @guarded
     def approve_standing(
         self, role: str, *, max_rows: int, max_percent: float, until: str | date, key: str | Path | None = None
     ) -> Approved:
@@ -203,7 +195,6 @@ class Workbench:
         path = approvals.write_standing(self._workspace, standing, Path(key) if key else None)
         return Approved(None, None, standing.signed, role, path)
 
-    @guarded
     def purge(self, run_id: str | None = None, *, as_of: str | date | None = None) -> Purged:
         """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
 
@@ -251,7 +242,6 @@ class Workbench:
 
     # --- exceptions --------------------------------------------------------------------------------
 
-    @guarded
     def hold_add(
         self,
         appointment_uid: str,
@@ -270,19 +260,16 @@ class Workbench:
         hold = Hold(0, appointment_uid, ground, reference, by, self._workspace.today, review)
         return Holds((self._workspace.store.add_hold(hold),))
 
-    @guarded
     def hold_lift(self, number: int) -> Holds:
         """End a hold by its number."""
         return Holds((self._workspace.store.lift_hold(number, self._workspace.today),))
 
-    @guarded
     def hold_list(self) -> Holds:
         """Return all holds, in force and lifted."""
         return Holds(self._workspace.store.holds())
 
     # --- proving -----------------------------------------------------------------------------------
 
-    @guarded
     def verify(self, *, size: int | None = None, root: str | None = None) -> VerifyResult:
         """Verify the evidence by the independent verifier, and the managed stores against it.
 
@@ -295,7 +282,6 @@ class Workbench:
             raise UsageError("A kept checkpoint needs both its size and its root.", "--size N --root BASE64")
         return verifying.verify(self._workspace, (size, root) if size is not None and root is not None else None)
 
-    @guarded
     def report(
         self,
         run_id: str | None = None,
@@ -327,7 +313,6 @@ class Workbench:
         folder = self._workspace.path / "reports"
         return Reported(tuple(report.write(said, folder, formats, language or self._workspace.settings.language)))
 
-    @guarded
     def doctor(self) -> Examined:
         """Examine set-up, keys, clock and files."""
         return examining.examine(self._workspace)
