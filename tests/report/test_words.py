@@ -43,6 +43,7 @@ def messages(language: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+@cache
 def asked_for() -> tuple[set[str], set[str]]:
     """Message ids that the code and the page ask for by name, and beginnings of those they put together."""
     exact, beginnings = set(), set()
