@@ -14,23 +14,20 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, checking, examining, facts, ingesting, previewing, verifying, workspace
+from lifecycle.workbench import approvals, checking, examining, facts, ingesting, verifying, workspace
 from lifecycle.workbench.guard import guard_verbs
+from lifecycle.workbench.previewing import TemplateVerbs
 from lifecycle.workbench.results import (
     Approved,
-    Built,
     Checked,
-    Compared,
     Created,
     Demonstrated,
     Examined,
     Holds,
     Ingested,
-    Linted,
     Planned,
     Purged,
     Reported,
-    Shown,
     VerifyResult,
 )
 
@@ -38,7 +35,7 @@ __all__ = ["Workbench"]
 
 
 @guard_verbs
-class Workbench:
+class Workbench(TemplateVerbs):
     """A workspace and everything that can be done with it.
 
     Every verb is spelled like its command. Results are frozen dataclasses with ``frame`` (polars), ``summary()``,
@@ -316,40 +313,6 @@ class Workbench:
     def doctor(self) -> Examined:
         """Examine set-up, keys, clock and files."""
         return examining.examine(self._workspace)
-
-    # --- templates ---------------------------------------------------------------------------------
-
-    def preview(self, template: str, *, booking: str | None = None, scheme: str = "light") -> Shown:
-        """Show a template inline in a notebook, as a made-up person would read it.
-
-        Parameters
-        ----------
-        template : str
-            A file name, or only its kind, such as ``confirmation``.
-        booking : str, optional
-            Name of a made-up booking; default: the plainest.
-        scheme : {"light", "dark"}
-        """
-        return previewing.show(self._workspace, template, booking, scheme)
-
-    def preview_lint(self, *paths: str | Path) -> Linted:
-        """Look at the templates (default: the workspace's) with every check."""
-        return previewing.lint_templates(self._workspace, [Path(path) for path in paths])
-
-    def preview_build(self, *paths: str | Path, folder: str | Path | None = None) -> Built:
-        """Write the texts to paste into eTermin, and a gallery of them as one self-contained page."""
-        target = Path(folder) if folder is not None else None
-        return previewing.build_gallery(self._workspace, [Path(path) for path in paths], target)
-
-    def preview_compare(self, mail: str | Path, *paths: str | Path, template: str | None = None) -> Compared:
-        """Lay a real test mail, sent to oneself, beside a template; the mail's values are not kept."""
-        return previewing.compare_mail(self._workspace, Path(mail), [Path(path) for path in paths], template)
-
-    def preview_serve(self, *paths: str | Path, port: int = 0) -> None:
-        """Serve the preview on the loopback address until interrupted."""
-        from lifecycle.web.preview import serve
-
-        serve(previewing.gallery(self._workspace, [Path(path) for path in paths]), port=port)
 
     # --- small things ------------------------------------------------------------------------------
 

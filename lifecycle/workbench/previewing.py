@@ -111,3 +111,41 @@ def _record(workspace: Workspace | None, uid: str | None) -> tuple[Fixture, ...]
     if workspace is None or found is None:
         raise UsageError("There is no record with this uid in the workspace store.", "--record UID")
     return (real_fixture(found, workspace.settings.time_zone),)
+
+
+class TemplateVerbs:
+    """The verb ``preview`` of the workbench."""
+
+    _workspace: Workspace
+
+    def preview(self, template: str, *, booking: str | None = None, scheme: str = "light") -> Shown:
+        """Show a template inline in a notebook, as a made-up person would read it.
+
+        Parameters
+        ----------
+        template : str
+            A file name, or only its kind, such as ``confirmation``.
+        booking : str, optional
+            Name of a made-up booking; default: the plainest.
+        scheme : {"light", "dark"}
+        """
+        return show(self._workspace, template, booking, scheme)
+
+    def preview_lint(self, *paths: str | Path) -> Linted:
+        """Look at the templates (default: the workspace's) with every check."""
+        return lint_templates(self._workspace, [Path(path) for path in paths])
+
+    def preview_build(self, *paths: str | Path, folder: str | Path | None = None) -> Built:
+        """Write the texts to paste into eTermin, and a gallery of them as one self-contained page."""
+        target = Path(folder) if folder is not None else None
+        return build_gallery(self._workspace, [Path(path) for path in paths], target)
+
+    def preview_compare(self, mail: str | Path, *paths: str | Path, template: str | None = None) -> Compared:
+        """Lay a real test mail, sent to oneself, beside a template; the mail's values are not kept."""
+        return compare_mail(self._workspace, Path(mail), [Path(path) for path in paths], template)
+
+    def preview_serve(self, *paths: str | Path, port: int = 0) -> None:
+        """Serve the preview on the loopback address until interrupted."""
+        from lifecycle.web.preview import serve
+
+        serve(gallery(self._workspace, [Path(path) for path in paths]), port=port)
