@@ -348,11 +348,16 @@ def main() -> None:
         _reader_gone()
         code = 141
     except typer.TyperException as error:
+        code = 2
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.message, file=sys.stderr)
         else:
             _complain(_misused(error))
-        code = 2
+    except Exception as error:
+        from lifecycle.workbench.guard import without_words
+
+        _complain(without_words(error))
+        code = 70
     if code == 130:  # so typer tells that somebody pressed Ctrl-C
         print("Stopped. Run the same command again to go on.", file=sys.stderr)
     sys.exit(code)

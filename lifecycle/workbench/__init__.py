@@ -12,10 +12,10 @@ from lifecycle import __version__
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
-from lifecycle.errors import UsageError
+from lifecycle.errors import Incomplete, Unexpected, UsageError
 from lifecycle.model import Hold
 from lifecycle.workbench import approvals, checking, examining, facts, ingesting, verifying, workspace
-from lifecycle.workbench.guard import guard_verbs
+from lifecycle.workbench.guard import guard_verbs, guarded
 from lifecycle.workbench.previewing import TemplateVerbs
 from lifecycle.workbench.results import (
     Approved,
@@ -208,7 +208,12 @@ class Workbench(TemplateVerbs):
         if run_id is None:
             run_id = self._nightly(runs, self._day(as_of))
         residuals, files = self._workspace.residuals(lambda source: facts.file_due_on(self._workspace, source))
-        runs.carry_out(run_id, residuals, files)
+        try:
+            guarded(runs.carry_out)(run_id, residuals, files)
+        except Unexpected as error:
+            if runs.open_run() != run_id:
+                raise
+            raise Incomplete(error.fact, f"lifecycle purge {run_id}") from error
         return self._purged(run_id)
 
     def _nightly(self, runs: DeletionRuns, as_of: date) -> str:

@@ -33,10 +33,9 @@ def guarded(verb: Callable[P, T]) -> Callable[P, T]:
         except LifecycleError:
             raise
         except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)
-            if len(frames) == 1:  # the call itself is wrong: a missing or a surplus argument
-                raise
-            silent = _without_words(error, frames)
+            if error.__traceback__ is None or error.__traceback__.tb_next is None:
+                raise  # the call itself is wrong: a missing or a surplus argument
+            silent = without_words(error)
         # Raised outside the handler, so that nothing leads back to the words of the other one.
         raise silent
 
@@ -55,7 +54,9 @@ def guard_verbs(bench: type[T]) -> type[T]:
     return bench
 
 
-def _without_words(error: Exception, frames: traceback.StackSummary) -> Unexpected:
+def without_words(error: Exception) -> Unexpected:
+    """Return what may be said of a foreign exception: its kind and where it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
     where = ours[-1] if ours else frames[-1]
     place = f"{Path(where.filename).name}, line {where.lineno}"
