@@ -37,7 +37,8 @@ $(STAMP): requirements.txt pyproject.toml
 	@touch $@
 
 demo: setup ## the whole cycle on a made-up clinic: ingest, check, plan, approve, purge, verify, report
-	$(BIN)/lifecycle demo
+	@rm -rf demo
+	$(BIN)/lifecycle demo demo
 
 test: setup ## everything that must hold: fast tests, lint, types, slow tests
 	$(BIN)/python -m pytest -m "not slow"
