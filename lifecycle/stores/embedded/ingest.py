@@ -147,6 +147,8 @@ class Intake:
         self._judge_expired(dataset, cutoffs)
         for tombstones, key in keys:
             self._judge_erased(dataset, tombstones, key)
+        if dataset == "appointments":
+            run(_BEATEN_BY_UNSTORED.format(same=_same_key("b", "n")))
 
     def _judge_expired(self, dataset: str, cutoffs: Cutoffs) -> None:
         known = _KNOWN_APPOINTMENT if dataset == "events" else _KNOWN_RECORD.format(same=_same_key())
@@ -154,7 +156,9 @@ class Intake:
         self._db.execute(
             f"INSERT INTO verdict_{dataset} SELECT j.row, 'expired', false FROM "
             f"({judged}) j JOIN new_{dataset} n ON n.rowid = j.row "
-            f"WHERE j.due_by IS NOT NULL AND NOT EXISTS ({known}) AND j.row NOT IN (SELECT row FROM verdict_{dataset})"
+            # A hold may stand before its rows arrive: to drop them here would be to delete them.
+            f"WHERE j.due_by IS NOT NULL AND NOT coalesce(j.held, false) AND NOT EXISTS ({known}) "
+            f"AND j.row NOT IN (SELECT row FROM verdict_{dataset})"
         )
 
     def _judge_erased(self, dataset: str, tombstones: str, key: bytes) -> None:
@@ -242,7 +246,15 @@ SELECT row, 'duplicates', false FROM older UNION ALL SELECT row, 'stored', true 
 _KNOWN_APPOINTMENT = (
     "SELECT 1 FROM events o WHERE o.channel IS NOT DISTINCT FROM n.channel AND o.appointment_uid = n.appointment_uid"
 )
-_KNOWN_RECORD = "SELECT 1 FROM appointments o WHERE {same}"
+# Without a uid nobody can tell whether two rows are one person: such a row is known to nobody and replaces nobody.
+_KNOWN_RECORD = "SELECT 1 FROM appointments o WHERE {same} AND n.appointment_uid IS NOT NULL"
+
+# A row that lost against one that is not stored itself goes the same way; nothing of its key was stored.
+_BEATEN_BY_UNSTORED = """
+UPDATE verdict_appointments v SET verdict = w.verdict, replaced = false
+FROM new_appointments b, new_appointments n, verdict_appointments w
+WHERE v.replaced AND v.row = b.rowid AND {same} AND w.row = n.rowid AND w.verdict IN ('expired', 'erased')
+"""
 
 _COUNTS = """
 SELECT coalesce(v.verdict, 'stored') AS verdict, coalesce(v.replaced, false), count(*)
@@ -251,7 +263,8 @@ FROM new_{dataset} n LEFT JOIN verdict_{dataset} v ON v.row = n.rowid WHERE n._s
 
 _REPLACE = """
 DELETE FROM appointments o USING new_appointments n
-WHERE {same} AND n._source = {source} AND n.rowid NOT IN (SELECT row FROM verdict_appointments)
+WHERE {same} AND n.appointment_uid IS NOT NULL AND n._source = {source}
+  AND n.rowid NOT IN (SELECT row FROM verdict_appointments)
 """
 
 _STORE = """
