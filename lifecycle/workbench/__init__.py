@@ -14,7 +14,7 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import Incomplete, Unexpected, UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, checking, examining, facts, ingesting, verifying, workspace
+from lifecycle.workbench import approvals, facts, ingesting, verifying, workspace
 from lifecycle.workbench.guard import guard_verbs, guarded
 from lifecycle.workbench.previewing import TemplateVerbs
 from lifecycle.workbench.results import (
@@ -149,6 +149,8 @@ class Workbench(TemplateVerbs):
         second_opinion : bool
             Ask Great Expectations, too, on a seeded random sample; where the two disagree is a finding.
         """
+        from lifecycle.workbench import checking  # the checks are slow to import, and most verbs do without
+
         if paths:
             files = [Path(path) for path in paths]
             return checking.check_files(self._workspace, files, dataset, format, second_opinion=second_opinion)
@@ -317,6 +319,8 @@ class Workbench(TemplateVerbs):
 
     def doctor(self) -> Examined:
         """Examine set-up, keys, clock and files."""
+        from lifecycle.workbench import examining
+
         return examining.examine(self._workspace)
 
     # --- small things ------------------------------------------------------------------------------

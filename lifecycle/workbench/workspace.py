@@ -9,9 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lifecycle.contract.load import read_contracts, shipped_contracts
-from lifecycle.contract.terms import Contract
 from lifecycle.deletion.run import DeletionRuns, Policy
 from lifecycle.errors import ConfigurationError, UsageError
 from lifecycle.ledger import tombstones
@@ -19,6 +18,9 @@ from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.model import Residual, SourceRow
 from lifecycle.settings import FILE_NAME, Settings, default_toml, read_settings
 from lifecycle.stores.embedded import EmbeddedStore
+
+if TYPE_CHECKING:
+    from lifecycle.contract.terms import Contract
 
 FOLDERS = ("contracts", "templates", "notebooks", "reports", "data", "approvals")
 
@@ -68,6 +70,8 @@ class Workspace:
 
     def contracts(self) -> dict[str, Contract]:
         """Read and check the contracts; each dataset has exactly one, and agrees with its rule."""
+        from lifecycle.contract.load import read_contracts  # a tenth of a second that most verbs do not need
+
         contracts = dict(read_contracts(sorted((self.path / "contracts").glob("*.odcs.yaml"))))
         for dataset, table in self.settings.rules.items():
             if dataset not in contracts:
@@ -153,6 +157,8 @@ def create(path: Path, now: Callable[[], datetime], name: str = "") -> Workspace
 
 
 def _copy_shipped(path: Path) -> None:
+    from lifecycle.contract.load import shipped_contracts
+
     for name, text in shipped_contracts().items():
         if not (path / "contracts" / name).exists():
             (path / "contracts" / name).write_text(text, encoding="utf-8")

@@ -74,6 +74,16 @@ LEFT JOIN {sources} s ON s.source = e._source
 """
 
 
+def may_be_due(cutoffs: Cutoffs) -> str:
+    """Return a condition on a row of ``e``: where it holds for no row at all, nothing is due. Cheaper than judging.
+
+    An appointment falls due by one of its messages' dates, or by the fallback for want of any.
+    """
+    if cutoffs.cancelled is not None or cutoffs.superseded is not None:
+        return "true"
+    return f"coalesce(coalesce(e.ends_at, e.starts_at) < {_instant(cutoffs.booked_end)}, true)"
+
+
 def not_yet_due_by_calendar(rule: Rule, zone: str, as_of: date) -> str:
     """Return a condition on ``day_0_at`` that is true when the row is *not* due, by calendar arithmetic in SQL.
 
