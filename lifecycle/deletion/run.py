@@ -111,7 +111,7 @@ class DeletionRuns:
         """
         if doc.PLAN not in self._ledger.listing(run_id):
             known = ", ".join(self._ledger.runs()[-3:]) or "none"
-            raise UsageError(f"There is no run {run_id!r}; the latest are: {known}.", "lifecycle plan --as-of DATE")
+            raise UsageError(f"There is no such run; the latest are: {known}.", "lifecycle plan --as-of DATE")
         return Plan.from_bytes(self._ledger.read(run_id, doc.PLAN))
 
     # --- approve -----------------------------------------------------------------------------------
@@ -296,4 +296,4 @@ def refuse_role(role: str) -> None:
             f"somebody else approves, as {' or '.join(ROLES)}",
         )
     if role not in ROLES:
-        raise UsageError(f"The role {role!r} cannot approve.", f"--role {' or --role '.join(ROLES)}")
+        raise UsageError("This role cannot approve.", f"--role {' or --role '.join(ROLES)}")

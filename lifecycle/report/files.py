@@ -98,7 +98,7 @@ def _writer(name: str) -> Callable[[Document], bytes]:
         return _WRITERS[name]
     near = get_close_matches(name, FORMATS, 1)
     raise UsageError(
-        f"There is no report in the format {name!r}.",
+        "There is no report in such a format.",
         f"did you mean {near[0]}?" if near else f"one of {', '.join(FORMATS)}",
     )
 

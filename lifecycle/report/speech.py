@@ -39,9 +39,7 @@ class Speech:
 
     def __init__(self, language: str, person_word: str = "") -> None:
         if language not in LANGUAGES:
-            raise UsageError(
-                f"There is no report in the language {clean(language)!r}.", f"one of {', '.join(LANGUAGES)}"
-            )
+            raise UsageError("There is no report in such a language.", f"one of {', '.join(LANGUAGES)}")
         self.language = language
         self.locale = _LOCALES[language]
         self._messages = _messages(language)

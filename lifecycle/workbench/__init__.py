@@ -257,7 +257,7 @@ class Workbench(TemplateVerbs):
     ) -> Holds:
         """Except an appointment from deletion, by its uid; the rows stay and are counted as held."""
         if ground not in approvals.GROUNDS:
-            raise UsageError(f"The ground {ground!r} is not known.", f"one of: {', '.join(approvals.GROUNDS)}")
+            raise UsageError("There is no such ground.", f"one of: {', '.join(approvals.GROUNDS)}")
         if not appointment_uid.strip():
             raise UsageError("A hold needs an appointment uid.", "lifecycle hold add UID --ground GROUND")
         review = self._day(review_on) if review_on is not None else None
@@ -311,7 +311,7 @@ class Workbench(TemplateVerbs):
         if run_id is None:
             run_id = facts.latest_run(ledger)
         elif doc.PLAN not in ledger.listing(run_id):
-            raise UsageError(f"There is no run {run_id!r}.", "lifecycle plan --as-of DATE")
+            raise UsageError("There is no such run.", "lifecycle plan --as-of DATE")
         findings = self.check(second_opinion=second_opinion).findings
         said = facts.gather(self._workspace, run_id, findings, self._workspace.today)
         folder = self._workspace.path / "reports"

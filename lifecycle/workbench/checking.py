@@ -22,7 +22,7 @@ from lifecycle.workbench.workspace import Workspace
 def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool = False) -> Checked:
     """Check everything in the workspace store, and what ``ingest`` dropped at the door."""
     if store not in (None, workspace.store.name):
-        raise UsageError(f"There is no store {store!r} to read.", f"--store {workspace.store.name}")
+        raise UsageError("There is no such store to read.", f"--store {workspace.store.name}")
     findings: list[Finding] = []
     rows = 0
     for dataset, contract in workspace.contracts().items():
