@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 _CHUNK = 8 << 20
 
+# Folders of tools, in a workspace that is a checkout. Other hidden folders are searched: .ipynb_checkpoints is one.
+_TOOLS = frozenset({".git", ".hg", ".venv", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
+
 
 @dataclass(slots=True)
 class Seen:
@@ -84,11 +87,11 @@ def _literal(value: bytes) -> bytes:
 
 
 def files_below(root: Path, *, without: Iterable[Path] = ()) -> list[Path]:
-    """Return every regular file below ``root``, sorted; hidden folders and symbolic links are left out."""
+    """Return every regular file below ``root``, sorted; folders of tools and symbolic links are left out."""
     skipped = {path.resolve() for path in without}
     found = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if name not in _TOOLS)
         paths = (Path(folder, name) for name in sorted(names))
         found += [path for path in paths if path.is_file() and not path.is_symlink() and path.resolve() not in skipped]
     return found
