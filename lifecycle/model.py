@@ -194,13 +194,23 @@ class Cutoffs:
     """A rule at one ``as_of``, turned into instants (UTC): a row is due when its anchor lies *before* its cutoff.
 
     Because a local date never goes back as time goes on, comparing instants equals comparing due dates.
-    ``None`` means: this clause does not apply.
+    ``None`` means: this clause does not apply. After a restore, a row that one of ``erased_by`` erased is due, too.
     """
 
     booked_end: datetime
     no_anchor: datetime
     cancelled: datetime | None = None
     superseded: datetime | None = None
+    erased_by: tuple[SealedRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRun:
+    """A sealed run whose tombstone key lives: what it erased is recognised when it comes back."""
+
+    run_id: str
+    tombstones: pl.Series = field(repr=False, compare=False)
+    key: bytes = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,9 +515,11 @@ class Store(Protocol):
     def counts(self, cutoffs: Mapping[str, Cutoffs]) -> tuple[StoreCounts, ...]: ...
     def held_by_ground(self, cutoffs: Mapping[str, Cutoffs]) -> Mapping[str, int]: ...
     def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> pl.Series: ...
+    def runs(self) -> frozenset[str]: ...
     def erased(self, run_id: str) -> Erased | None: ...
     def erasing(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> AbstractContextManager[Erasing]: ...
     def verify(self, order: Erasure, erased: Erased) -> Verified: ...
+    def mark_restored(self, run_id: str, plan_sha256: str) -> None: ...
 
 
 class Digests(Protocol):
@@ -532,6 +544,7 @@ class Ledger(Protocol):
     def write_proof(self, run_id: str, name: str) -> None: ...
     def checkpoint(self) -> Checkpoint: ...
     def tombstone_key(self, run_id: str, *, create: bool = False) -> bytes: ...
+    def holds_tombstone_key(self, run_id: str) -> bool: ...
     def destroy_tombstone_key(self, run_id: str) -> None: ...
 
 

@@ -18,7 +18,7 @@ import polars as pl
 
 from lifecycle.errors import Incomplete, StoreError
 from lifecycle.model import SCHEMAS, Cutoffs, Erased, ErasedSet, Erasure, Residue, Verified
-from lifecycle.stores.embedded import sql
+from lifecycle.stores.embedded import returned, sql
 from lifecycle.stores.embedded.connect import fill_schema
 from lifecycle.stores.embedded.residue import Controls, choose_controls
 from lifecycle.stores.embedded.schema import CARRIED_OVER
@@ -58,6 +58,7 @@ class Rewrite:
         self._fresh = path.with_name(path.name + ".new")
         self._refuse_unsafe_file()
         db.execute("CHECKPOINT")
+        returned.choose(db, cutoffs)
         for dataset, each in cutoffs.items():
             db.execute(
                 f"CREATE TEMP TABLE doomed_{dataset} AS SELECT row, due_by, day_0_at "
@@ -223,8 +224,12 @@ def erased(db: duckdb.DuckDBPyConnection, run_id: str) -> Erased | None:
 
 def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Verified:
     """Look at the store again, on a new connection: what is due, what was erased, what stayed."""
+    returned.choose(db, order.cutoffs)
     still_due = sum(
-        _one(db, f"SELECT count(*) FROM ({sql.judged(dataset, cutoffs)}) WHERE due_by IS NOT NULL AND NOT held")
+        _one(
+            db,
+            f"SELECT count(*) FROM ({sql.judged(dataset, cutoffs)}) WHERE due_by IS NOT NULL AND NOT coalesce(held, false)",
+        )
         for dataset, cutoffs in order.cutoffs.items()
     )
     unchanged = all(

@@ -14,8 +14,8 @@ _BLOCK = 64
 def judged(dataset: str, cutoffs: Cutoffs, *, table: str = "", sources: str = "_sources") -> str:
     """Return a SELECT over every row of ``dataset``: ``row, due_by, held, no_anchor, day_0_at``.
 
-    ``due_by`` names the clause that makes the row due (booked, fallback, cancelled, superseded) and is NULL
-    otherwise. ``table`` may be another relation of the same columns (rows that have just arrived), with a
+    ``due_by`` names the clause that makes the row due (booked, fallback, cancelled, superseded, returned) and is NULL
+    otherwise; "returned" needs the tables that :func:`returned.choose` fills. ``table`` may be another relation of the same columns (rows that have just arrived), with a
     ``rowid``; ``sources`` then names the relation (source, ingested_on) that tells the day of their ingest.
     """
     text = _JUDGE_EVENTS if dataset == "events" else _JUDGE_APPOINTMENTS
@@ -29,6 +29,7 @@ def judged(dataset: str, cutoffs: Cutoffs, *, table: str = "", sources: str = "_
         if cutoffs.superseded is None
         else f"e.received_at < {_instant(cutoffs.superseded)} AND e.command <> 'DELETED' AND {_ORDER} < l.last",
         order=_ORDER,
+        returned=f"e.rowid IN (SELECT row FROM returned_{dataset})" if cutoffs.erased_by else "false",
     )
 
 
@@ -37,7 +38,8 @@ SELECT e.rowid AS row, coalesce(e.ends_at, e.starts_at) AS day_0_at, day_0_at IS
        CASE WHEN e.status = 'cancelled' THEN e.received_at END AS cancelled_at,
        CASE WHEN day_0_at < {booked_end} THEN 'booked'
             WHEN no_anchor AND coalesce(e.received_at, s.ingested_on::TIMESTAMPTZ) < {no_anchor} THEN 'fallback'
-            WHEN {cancelled} THEN 'cancelled' END AS due_by,
+            WHEN {cancelled} THEN 'cancelled'
+            WHEN {returned} THEN 'returned' END AS due_by,
        e.appointment_uid IN (SELECT h.appointment_uid FROM _holds h WHERE h.lifted_on IS NULL) AS held
 FROM {source} e LEFT JOIN {sources} s ON s.source = e._source
 """
@@ -55,7 +57,8 @@ SELECT e.rowid AS row, l.day_0_at AS day_0_at, l.day_0_at IS NULL AS no_anchor, 
        CASE WHEN l.day_0_at < {booked_end} THEN 'booked'
             WHEN no_anchor AND coalesce(l.received_at, s.ingested_on::TIMESTAMPTZ) < {no_anchor} THEN 'fallback'
             WHEN {cancelled} THEN 'cancelled'
-            WHEN {superseded} THEN 'superseded' END AS due_by,
+            WHEN {superseded} THEN 'superseded'
+            WHEN {returned} THEN 'returned' END AS due_by,
        e.appointment_uid IN (SELECT h.appointment_uid FROM _holds h WHERE h.lifted_on IS NULL) AS held
 FROM {source} e
 JOIN (

@@ -24,7 +24,7 @@ from lifecycle.model import (
     StoreCounts,
     Verified,
 )
-from lifecycle.stores.embedded import erase, sql
+from lifecycle.stores.embedded import erase, returned, sql
 from lifecycle.stores.embedded.connect import create, opened
 from lifecycle.stores.embedded.ingest import Intake
 
@@ -135,6 +135,7 @@ class EmbeddedStore:
     def counts(self, cutoffs: Mapping[str, Cutoffs]) -> tuple[StoreCounts, ...]:
         """Count per dataset what is here, due, held and without a usable date."""
         with self._opened() as db:
+            returned.choose(db, cutoffs)
             return tuple(self._count(db, dataset, each) for dataset, each in cutoffs.items())
 
     def _count(self, db: duckdb.DuckDBPyConnection, dataset: str, cutoffs: Cutoffs) -> StoreCounts:
@@ -153,12 +154,14 @@ class EmbeddedStore:
             for dataset, each in cutoffs.items()
         ]
         with self._opened() as db:
+            returned.choose(db, cutoffs)
             rows = db.sql(f"SELECT ground, count(*) FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL").fetchall()
         return dict(rows)
 
     def tombstones(self, cutoffs: Mapping[str, Cutoffs], key: bytes) -> pl.Series:
         """Return the distinct tombstones of what is due and not held, sorted."""
         with self._opened() as db:
+            returned.choose(db, cutoffs)
             for dataset, each in cutoffs.items():
                 db.execute(
                     f"CREATE TEMP TABLE doomed_{dataset} AS SELECT row FROM ({sql.judged(dataset, each)}) "
@@ -205,6 +208,11 @@ class EmbeddedStore:
         """Return the ids of all runs that have a marker here."""
         with self._opened() as db:
             return frozenset(row[0] for row in db.sql("SELECT DISTINCT run_id FROM _deletion_runs").fetchall())
+
+    def mark_restored(self, run_id: str, plan_sha256: str) -> None:
+        """Leave the marker of a restore run that found nothing to erase: the store has been looked at."""
+        with self._opened() as db:
+            returned.mark_restored(db, self.name, run_id, plan_sha256)
 
     def verify(self, order: Erasure, erased: Erased) -> Verified:
         """Look at the store after the commit, on a new connection."""

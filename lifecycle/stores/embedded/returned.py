@@ -1,0 +1,47 @@
+"""Rows that came back with a restore although a sealed run had erased them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from lifecycle.model import SCHEMAS, Cutoffs, Residue
+from lifecycle.stores.embedded import sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def choose(db: duckdb.DuckDBPyConnection, cutoffs: Mapping[str, Cutoffs]) -> None:
+    """Fill the temporary tables ``returned_<dataset>`` with the rows that only their tombstones condemn.
+
+    The keys are not asked about rows that the rule finds due anyway. Nothing to do where no run is asked.
+    """
+    for dataset, each in cutoffs.items():
+        if not each.erased_by:
+            continue
+        by_rule = sql.judged(dataset, replace(each, erased_by=()))
+        db.execute(f"CREATE OR REPLACE TEMP TABLE returned_{dataset} (row BIGINT)")
+        db.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT row FROM ({by_rule}) WHERE due_by IS NULL")
+        for run in each.erased_by:
+            db.register("marks", run.tombstones.to_frame("t").to_arrow())
+            db.execute(
+                f"INSERT INTO returned_{dataset} SELECT e.rowid FROM {dataset} e "
+                f"WHERE e.rowid IN (SELECT row FROM asked) AND {sql.tombstone(dataset)} IN (SELECT t FROM marks)",
+                sql.hmac_pads(run.key),
+            )
+            db.unregister("marks")
+        db.execute("DROP TABLE asked")
+
+
+def mark_restored(db: duckdb.DuckDBPyConnection, store: str, run_id: str, plan_sha256: str) -> None:
+    """Insert the markers of a restore run that found nothing to erase, where they are missing."""
+    checked = json.dumps({"deleted_before_due": 0, "residue": asdict(Residue(0, 0, 0, 0, 0, 0))})
+    for dataset in SCHEMAS:
+        retained = db.execute(f"SELECT count(*) FROM {dataset}").fetchall()[0][0]
+        db.execute(
+            "INSERT OR IGNORE INTO _deletion_runs VALUES (?, ?, ?, ?, 0, ?, '', ?)",
+            [run_id, store, dataset, plan_sha256, retained, checked],
+        )
