@@ -19,7 +19,7 @@ STATED = {
     "landline": (1.000, 1.000),
     "foreign-number": (1.000, 1.000),
     "role-address": (1.000, 1.000),
-    "phone-in-text": (0.897, 1.000),
+    "phone-in-text": (0.905, 1.000),
     "email-in-text": (1.000, 1.000),
     "url": (1.000, 1.000),
     "tan-or-link": (1.000, 0.970),
@@ -72,4 +72,4 @@ def test_the_table_for_the_documentation_has_a_line_for_each_check(measured: dic
     """In Markdown."""
     lines = scores_table(measured).splitlines()
     assert len(lines) == len(STATED) + 2
-    assert "| phone-in-text | 0.897 | 1.000 | 200 |" in lines
+    assert "| phone-in-text | 0.905 | 1.000 | 200 |" in lines

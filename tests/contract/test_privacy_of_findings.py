@@ -58,6 +58,13 @@ def test_no_canary_is_in_any_finding_or_output(
     assert not leaked
 
 
+def test_a_channel_that_is_none_of_the_known_words_is_never_repeated() -> None:
+    """Neither when the caller names it, nor when the store's own count does."""
+    frame = rows_of_canaries().drop("channel")
+    findings = check_batches(CONTRACT, [frame], store="x", channel=CANARY, duplicates=lambda: {CANARY: 3})
+    assert {finding.channel for finding in findings} == {""}
+
+
 def test_an_error_of_polars_is_reported_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its messages repeat values."""
 

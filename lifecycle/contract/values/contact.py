@@ -119,9 +119,12 @@ def role_address(text: pl.Expr, _field: str) -> pl.Expr:
     ),
     sentence=("A phone number stands in a name or text.", "In einem Namen oder Text steht eine Telefonnummer."),
 )
-def phone_in_text(text: pl.Expr, _field: str) -> pl.Expr:
-    """At least nine digits that begin with 0, or eight after a plus."""
-    return exactly(text, text.str.contains(_PHONE), lambda value: _PHONE_ALONE.search(value) is not None)
+def phone_in_text(text: pl.Expr, field: str) -> pl.Expr:
+    """At least nine digits that begin with 0, or eight after a plus; in a key only spelled like a number to dial."""
+    likely = text.str.contains(_PHONE)
+    if field == "service_id":
+        likely = likely & text.str.contains("[ +/]")
+    return exactly(text, likely, lambda value: _PHONE_ALONE.search(value) is not None)
 
 
 @value_check(
@@ -134,6 +137,7 @@ def phone_in_text(text: pl.Expr, _field: str) -> pl.Expr:
         "Müller anna.m@example.com",
         "anna (at) example.org",
         "anna@exаmple.org",
+        "anna\u200b@example.org",
         ("mobile", "a@example.org"),
     ),
     sentence=(

@@ -144,6 +144,7 @@ def street_or_postcode(text: pl.Expr, _field: str) -> pl.Expr:
         "Müller wegen Husten",
         "pregnant",
         "DIABЕTES",
+        "Dia\u00adbetes",
         "Brustkrebs",
         ("service_id", "Depressionssprechstunde"),
         "Migräne",
