@@ -35,6 +35,8 @@ class Plan:
 
     ``count`` is the number of distinct tombstones, ``due_set`` an HMAC over them, so that nobody can exchange
     people between approval and deletion. ``holds`` counts the due rows that stay, by the ground of their hold.
+    After a restore, ``rests_on`` names the sealed runs whose tombstones condemn rows beside the rule, and
+    ``missing_markers`` those that the restored store no longer knows of.
     """
 
     run_id: str
@@ -50,6 +52,8 @@ class Plan:
     planned_at: datetime
     trigger: str
     holds: Mapping[str, int]
+    rests_on: tuple[str, ...] = ()
+    missing_markers: tuple[str, ...] = ()
 
     @property
     def before(self) -> int:
@@ -73,7 +77,9 @@ class Plan:
         return sum(each.retained for each in self.stores)
 
     def to_bytes(self) -> bytes:
-        return to_bytes(as_json(self))
+        # Every other plan keeps the bytes it has always had.
+        after_restore = () if self.trigger == "restore" else ("restsOn", "missingMarkers")
+        return to_bytes({name: value for name, value in as_json(self).items() if name not in after_restore})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Plan:
@@ -92,6 +98,8 @@ class Plan:
             planned_at=datetime.fromisoformat(table["plannedAt"]),
             trigger=table["trigger"],
             holds=table["holds"],
+            rests_on=tuple(table.get("restsOn", ())),
+            missing_markers=tuple(table.get("missingMarkers", ())),
         )
 
 

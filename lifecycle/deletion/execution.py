@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from lifecycle.deletion import documents as doc
+from lifecycle.deletion import restore
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Plan
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError
-from lifecycle.model import Digests, Erased, Erasing, Erasure, Ledger, PlanDrift, Residual, Store
+from lifecycle.model import Cutoffs, Digests, Erased, Erasing, Erasure, Ledger, PlanDrift, Residual, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Execution:
         As in :class:`lifecycle.deletion.run.DeletionRuns`.
     plan : Plan
         Its rules and zone are the ones that count, whatever the settings say by now.
+    stopped : callable
+        Asked at every safe point whether somebody wants the run to end there.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Execution:
         now: Callable[[], datetime],
         plan: Plan,
         remains: Remains,
+        stopped: Callable[[], bool],
     ) -> None:
         self._ledger = ledger
         self._stores = stores
@@ -58,6 +62,7 @@ class Execution:
         self._plan = plan
         self._remains = remains
         self._run_id = plan.run_id
+        self._stopped = stopped
 
     def go(self, refuse_unfit: Callable[[Plan], None]) -> str:
         """Go as far as the end: ``sealed`` or ``aborted``. ``refuse_unfit`` is asked before anything is begun."""
@@ -66,6 +71,7 @@ class Execution:
                 return self._end(ended)
         if doc.INTENT not in self._listing():
             refuse_unfit(self._plan)
+        self._safe_point()
         try:
             erased = self._erase()
         except StoreError as error:
@@ -80,8 +86,7 @@ class Execution:
 
     def _erase(self) -> tuple[Erased, ...] | PlanDrift:
         key = self._ledger.tombstone_key(self._run_id)
-        zone = ZoneInfo(self._plan.time_zone)
-        due = {rule.dataset: cutoffs(rule, self._plan.as_of, zone) for rule in self._plan.rules}
+        due = self._due()
         done = {store.name: store.erased(self._run_id) for store in self._stores}
         with ExitStack() as stack:
             chosen = {
@@ -92,15 +97,21 @@ class Execution:
             self._begin(chosen, key, begun_in_store=len(chosen) < len(self._stores))
             if self._plan.count == 0:
                 return ()
-            order = self._order(key)
+            order = self._order(key, due)
             drift = self._drift(chosen, order)
             if drift is not None:
                 return drift
             for name, erasing in chosen.items():
+                self._safe_point()
                 done[name] = erasing.commit(order)
         erased = tuple(one for one in done.values() if one is not None)
-        self._write_down(self._order(key), erased)
+        self._write_down(self._order(key, due), erased)
         return erased
+
+    def _due(self) -> Mapping[str, Cutoffs]:
+        plan = self._plan
+        due = {rule.dataset: cutoffs(rule, plan.as_of, ZoneInfo(plan.time_zone)) for rule in plan.rules}
+        return restore.with_tombstones(due, self._ledger, plan.rests_on)
 
     def _begin(self, chosen: Mapping[str, Erasing], key: bytes, *, begun_in_store: bool) -> None:
         if doc.INTENT not in self._listing():
@@ -113,6 +124,7 @@ class Execution:
                 f"Run {self._run_id}: a store says it was carried out, but its intent is not in the log.",
                 "the evidence is older than the store: bring back the newer evidence; nothing is mended silently",
             )
+        self._safe_point()
         self._ledger.append(intent)
 
     def _write_intent(self, tombstones: pl.Series, key: bytes) -> None:
@@ -132,7 +144,7 @@ class Execution:
         intent = doc.intent(self._run_id, plan.count, subjects, self._now())
         self._ledger.write_once(self._run_id, doc.INTENT, intent)
 
-    def _order(self, key: bytes) -> Erasure:
+    def _order(self, key: bytes, due: Mapping[str, Cutoffs]) -> Erasure:
         plan = self._plan
         tombstones = self._ledger.read(self._run_id, doc.TOMBSTONES).decode("ascii").split()
         return Erasure(
@@ -141,7 +153,7 @@ class Execution:
             as_of=plan.as_of,
             zone=plan.time_zone,
             rules={rule.dataset: rule for rule in plan.rules},
-            cutoffs={rule.dataset: cutoffs(rule, plan.as_of, ZoneInfo(plan.time_zone)) for rule in plan.rules},
+            cutoffs=due,
             key=key,
             tombstones=pl.Series("t", tombstones, dtype=pl.String),
             retained_digest=lambda dataset, rows, total: self._digests.retained_set(key, dataset, rows, total),
@@ -165,12 +177,15 @@ class Execution:
         return PlanDrift(appeared, vanished)
 
     def _write_down(self, order: Erasure, erased: tuple[Erased, ...]) -> None:
+        self._safe_point()
         if doc.DELETED not in self._listing():
             self._ledger.write_once(self._run_id, doc.DELETED, doc.deleted(self._run_id, erased, self._now()))
+        self._safe_point()
         if doc.VERIFIED not in self._listing():
             seen = [store.verify(order, one) for store, one in zip(self._stores, erased, strict=True)]
             verified = doc.verified(self._run_id, erased, seen, self._now())
             self._ledger.write_once(self._run_id, doc.VERIFIED, verified)
+        self._safe_point()
 
     # --- the end -----------------------------------------------------------------------------------
 
@@ -215,6 +230,16 @@ class Execution:
         return "sealed" if name == doc.RECORD else "aborted"
 
     # --- small things ------------------------------------------------------------------------------
+
+    def _safe_point(self) -> None:
+        """End here if somebody asked for it: between two steps, never inside one."""
+        if not self._stopped():
+            return
+        hint = f"remove the file STOP, if it was that; then: lifecycle purge {self._run_id}"
+        begun = doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
+        if begun:
+            raise Incomplete(f"Run {self._run_id} was stopped at a safe point; it has begun and is not finished.", hint)
+        raise Refused(f"Run {self._run_id} was stopped before anything was begun.", hint)
 
     def _listing(self) -> frozenset[str]:
         return self._ledger.listing(self._run_id)

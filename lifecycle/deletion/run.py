@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from lifecycle.deletion import documents as doc
+from lifecycle.deletion import restore
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Approval, Plan, StandingApproval
 from lifecycle.deletion.execution import Execution, Remains
@@ -51,6 +53,8 @@ class DeletionRuns:
     now : callable
         Returns the wall clock (aware, UTC). Only what is written down as a time, and the checks that doubt the
         clock, ever ask it.
+    stopped : callable, optional
+        Tells at every safe point of a run whether somebody wants it to end there.
     """
 
     def __init__(
@@ -60,17 +64,26 @@ class DeletionRuns:
         policy: Policy,
         digests: Digests,
         now: Callable[[], datetime],
+        *,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger = ledger
         self._stores = stores
         self._policy = policy
         self._digests = digests
         self._now = now
+        self._stopped = stopped
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the evidence alone for more than one call; a second user is told who holds it (``Refused``)."""
+        return self._ledger.locked()
 
     # --- plan --------------------------------------------------------------------------------------
 
     def plan(self, as_of: date, trigger: str = "request") -> Plan:
         """Plan what must go at ``as_of``, in every store, and write it down.
+
+        With the trigger ``restore``, rows that a sealed run erased before must go, too, whatever the rule says.
 
         Raises
         ------
@@ -81,7 +94,9 @@ class DeletionRuns:
         with self._ledger.locked():
             run_id = self._ledger.new_run_id(as_of)
             key = self._ledger.tombstone_key(run_id, create=True)
-            due = self._cutoffs(as_of)
+            after_restore = trigger == restore.TRIGGER
+            rests_on = restore.living_runs(self._ledger) if after_restore else ()
+            due = restore.with_tombstones(self._cutoffs(as_of), self._ledger, rests_on)
             tombstones = self._tombstones(due, key)
             plan = Plan(
                 run_id=run_id,
@@ -97,6 +112,8 @@ class DeletionRuns:
                 planned_at=self._now(),
                 trigger=trigger,
                 holds=_added(store.held_by_ground(due) for store in self._stores),
+                rests_on=rests_on,
+                missing_markers=restore.missing_markers(self._ledger, self._stores) if after_restore else (),
             )
             self._ledger.write_once(run_id, doc.PLAN, plan.to_bytes())
         return plan
@@ -224,7 +241,7 @@ class DeletionRuns:
         """
         plan = self.read_plan(run_id)
         remains = Remains(residuals, residual_files, self._policy.backup_days)
-        execution = Execution(self._ledger, self._stores, self._digests, self._now, plan, remains)
+        execution = Execution(self._ledger, self._stores, self._digests, self._now, plan, remains, self._stopped)
         with self._ledger.locked():
             return execution.go(self._refuse_unfit)
 
