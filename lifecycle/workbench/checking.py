@@ -11,7 +11,7 @@ import polars as pl
 from lifecycle.contract.check import check_batches
 from lifecycle.contract.keys import repeated_keys_sql
 from lifecycle.contract.terms import Contract
-from lifecycle.errors import UsageError
+from lifecycle.errors import SourceError, UsageError
 from lifecycle.mail.setup import Setup, check_setup
 from lifecycle.model import Finding, Opened, Outcome, Severity, SourceRow
 from lifecycle.workbench.ingesting import open_source
@@ -62,7 +62,10 @@ def check_files(
     findings: list[Finding] = []
     rows = 0
     for number, path in enumerate(paths, start=1):
-        opened = open_source(workspace, path, dataset, format)
+        try:
+            opened = open_source(workspace, path, dataset, format)
+        except SourceError as error:
+            raise SourceError(f"File {number}: {error.fact}", error.hint) from None
         seen = _Seen(opened, _seed(workspace) if second_opinion else None)
         where = f"file {number}"
         contract = contracts[opened.dataset]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -22,6 +22,10 @@ from lifecycle.errors import (
 from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, TemplateFinding, as_json
 
 
+OURS = {"lifecycle": True}
+"""Metadata of every notebook output that the workbench made: counts and names, no values."""
+
+
 class Result:
     """Base of every result: the same words as JSON, as a short text, as a frame and as a table in a notebook."""
 
@@ -36,14 +40,17 @@ class Result:
         """Return the few numbers that a person looks at first, in order."""
         return {key: value for key, value in self.to_json().items() if isinstance(value, (int, str, float))}
 
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """Return the result's rows (findings, stores, checks) as flat tables; nothing where it has none."""
+        for value in self.to_json().values():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                return tuple(_flat(row) for row in value)
+        return ()
+
     @property
     def frame(self) -> pl.DataFrame:
         """The result's rows (findings, stores, checks) as polars; one row of counts where it has none."""
-        for each in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, each.name)
-            if isinstance(value, tuple) and value and not isinstance(value[0], (str, Path)):
-                return pl.DataFrame([_flat(as_json(item)) for item in value], infer_schema_length=None)
-        return pl.DataFrame([_flat(self.summary())])
+        return pl.DataFrame(list(self.rows()) or [_flat(self.summary())], infer_schema_length=None)
 
     def problem(self) -> LifecycleError | None:
         """Return what kept this from being all right, or None."""
@@ -62,12 +69,14 @@ class Result:
         return problem.exit_code if problem else 0
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{escape(str(key))}</th><td>{escape(str(value))}</td></tr>"
-            for key, value in self.summary().items()
-        )
-        details = self.frame._repr_html_() if len(self.frame.columns) > 1 and self.frame.height else ""
-        return f"<table>{rows}</table>{details}"
+        from lifecycle.workbench.tables import result_html
+
+        return result_html(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, bool]]:
+        # A guarded run of a notebook keeps only what bears this mark; see workbench.running.
+        words = ", ".join(f"{key}={value}" for key, value in self.summary().items())
+        return {"text/html": self._repr_html_(), "text/plain": f"{type(self).__name__}({words})"}, OURS
 
 
 @dataclass(frozen=True)
@@ -96,10 +105,10 @@ class RejectedLine:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An input file that was refused as a whole; nothing of it was stored."""
+    """An input file that was refused as a whole; nothing of it was stored. Its path is for the terminal only."""
 
     file: int
-    path: str
+    path: str = field(repr=False)
     fact: str
     hint: str
 
@@ -121,12 +130,21 @@ class Ingested(Result):
     refused: tuple[Refusal, ...] = ()
     consumed: int = 0
 
+    def to_json(self) -> dict[str, Any]:
+        refused = [{k: v for k, v in as_json(one).items() if k != "path"} for one in self.refused]
+        return {**super().to_json(), "refused": refused}
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a terminal shows besides the counts: which files were refused, by name."""
+        return tuple(f"refused: {one.path} (file {one.file}): {one.fact}" for one in self.refused)
+
     def problem(self) -> LifecycleError | None:
         if not self.refused:
             return None
         first = self.refused[0]
         more = f" ({len(self.refused) - 1} more files were refused)" if len(self.refused) > 1 else ""
-        return SourceError(f"{first.path}: {first.fact}{more}", first.hint)
+        return SourceError(f"File {first.file}: {first.fact}{more}", first.hint)
 
 
 @dataclass(frozen=True)
