@@ -84,8 +84,8 @@ class Workspace:
                 )
         return contracts
 
-    def runs(self, version: str) -> DeletionRuns:
-        """Open the deletion runs on the ledger and the managed stores."""
+    def runs(self, version: str, *, stopped: Callable[[], bool] = lambda: False) -> DeletionRuns:
+        """Open the deletion runs on the ledger and the managed stores; ``stopped`` is asked at every safe point."""
         settings = self.settings
         policy = Policy(
             rules={dataset: settings.rule(dataset) for dataset in sorted(settings.rules)},
@@ -96,7 +96,7 @@ class Workspace:
             backup_days=settings.backup_days,
             tool_version=version,
         )
-        return DeletionRuns(self.ledger(), [self.store], policy, tombstones, self.now)
+        return DeletionRuns(self.ledger(), [self.store], policy, tombstones, self.now, stopped=stopped)
 
     def residuals(self, due_on: Callable[[SourceRow], date | None]) -> tuple[list[Residual], frozenset[Path]]:
         """Return the ingested files that still lie where they were, with the day when their last row falls due."""

@@ -225,11 +225,9 @@ def erased(db: duckdb.DuckDBPyConnection, run_id: str) -> Erased | None:
 def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Verified:
     """Look at the store again, on a new connection: what is due, what was erased, what stayed."""
     returned.choose(db, order.cutoffs)
+    going = "due_by IS NOT NULL AND NOT coalesce(held, false)"
     still_due = sum(
-        _one(
-            db,
-            f"SELECT count(*) FROM ({sql.judged(dataset, cutoffs)}) WHERE due_by IS NOT NULL AND NOT coalesce(held, false)",
-        )
+        _one(db, f"SELECT count(*) FROM ({sql.judged(dataset, cutoffs)}) WHERE {going}")
         for dataset, cutoffs in order.cutoffs.items()
     )
     unchanged = all(

@@ -14,9 +14,10 @@ _BLOCK = 64
 def judged(dataset: str, cutoffs: Cutoffs, *, table: str = "", sources: str = "_sources") -> str:
     """Return a SELECT over every row of ``dataset``: ``row, due_by, held, no_anchor, day_0_at``.
 
-    ``due_by`` names the clause that makes the row due (booked, fallback, cancelled, superseded, returned) and is NULL
-    otherwise; "returned" needs the tables that :func:`returned.choose` fills. ``table`` may be another relation of the same columns (rows that have just arrived), with a
-    ``rowid``; ``sources`` then names the relation (source, ingested_on) that tells the day of their ingest.
+    ``due_by`` names the clause that makes the row due (booked, fallback, cancelled, superseded, returned) and is
+    NULL otherwise; "returned" needs the tables that ``returned.choose`` fills. ``table`` may be another relation of
+    the same columns (rows that have just arrived), with a ``rowid``; ``sources`` then names the relation (source,
+    ingested_on) that tells the day of their ingest.
     """
     text = _JUDGE_EVENTS if dataset == "events" else _JUDGE_APPOINTMENTS
     return text.format(
