@@ -251,10 +251,9 @@ def preview_serve(
     ] = None,
 ) -> None:
     """Serve a local page that follows every saved change, until interrupted."""
-    from lifecycle.web.preview import serve
     from lifecycle.workbench import previewing
 
-    serve(previewing.gallery(_workspace_if_any(paths), paths or (), dump=dump, record=record), port=port)
+    previewing.serve(_workspace_if_any(paths), paths or (), port=port, dump=dump, record=record)
 
 
 @preview_app.command("compare")

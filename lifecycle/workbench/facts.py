@@ -91,8 +91,6 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
     days = workspace.store.day_counts(limits, settings.zone)
     now = workspace.store.counts(limits)
     places = tuple(_place(one, as_of, now) for one in settings.places)
-    counts = _counts(run, now)
-    approval = run.approval if run else None
     return Facts(
         workspace=settings.name,
         perspective=settings.perspective,
@@ -105,37 +103,20 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
         overdue=sum(each.rows for each in _overdue(days, workspace, as_of)),
         places=places,
         tasks=tuple(_tasks(workspace, as_of)),
-        before=counts["before"],
-        due=counts["due"],
-        deleted=counts["deleted"],
-        held=counts["held"],
-        failed=counts["failed"],
-        not_yet_due=counts["not_yet_due"],
-        no_anchor=counts["no_anchor"],
-        retained=counts["retained"],
+        **_sums(run, now),
         oldest_age_days=_oldest_age(days, as_of),
-        gone_live_on=run.ended_on if run and counts["deleted"] else None,
-        gone_backups_on=_gone_from_backups(workspace, run, counts["deleted"]),
         rules=tuple(run.plan.rules if run else rules.values()),
-        ordered_by=_ORDERED_BY.get(run.plan.trigger, run.plan.trigger) if run else "",
-        approved_by=approval.role if approval else "",
-        approval_signed=_signed(approval),
-        approval_standing=bool(approval and approval.standing),
-        carried_out_by="tool" if run else "",
-        verified_by="verifier" if run and run.outcome == "sealed" else "",
-        limits=_limits(run),
-        checkpoint=tuple(ledger.checkpoint().text.splitlines()),
-        verify_command="python verify.py evidence evidence/log.vkey",
+        **_roles(run),
+        **_proof(ledger, run),
         catalogue=tuple(_catalogue(workspace, places)),
         stores=_stores(run, now),
-        checks=run.predicate.get("checks", {}) if run else {},
-        residue=run.residue if run else {},
         holds=run.plan.holds if run else workspace.store.held_by_ground(limits),
         findings=findings,
         residuals=tuple(_residuals(workspace, run)),
         age_weeks=_weeks((each.day_0, each.rows) for each in days),
         due_weeks=_weeks((_falls_due(workspace, each), each.rows) for each in days),
         second_opinion=_second_opinion(findings),
+        **_dates(workspace, run),
     )
 
 
@@ -169,23 +150,54 @@ def _second_opinion(findings: Iterable[Finding]) -> str:
     return next((one for one in (Outcome.FAILED, Outcome.UNKNOWN) if one in asked), Outcome.PASSED)
 
 
-def _counts(run: RunState | None, now: Iterable[StoreCounts]) -> dict[str, int]:
+def _sums(run: RunState | None, now: Iterable[StoreCounts]) -> dict[str, Any]:
     stores = run.plan.stores if run else tuple(now)
     before, due, held = (sum(getattr(each, name) for each in stores) for name in ("before", "due", "held"))
-    said = run.predicate.get("counts", {}) if run else {}
-    deleted = said.get("deleted", 0)
+    deleted = _deleted(run)
     # A run that is not sealed has deleted nothing that it could prove: what is due and not held is still failed.
-    failed = said.get("failed", due - held - deleted)
     return {
         "before": before,
         "due": due,
         "deleted": deleted,
         "held": held,
-        "failed": failed,
+        "failed": due - held - deleted,
         "not_yet_due": before - due,
         "no_anchor": sum(each.no_anchor for each in stores),
         "retained": before - deleted,
     }
+
+
+def _deleted(run: RunState | None) -> int:
+    return int(run.predicate.get("counts", {}).get("deleted", 0)) if run else 0
+
+
+def _roles(run: RunState | None) -> dict[str, Any]:
+    approval = run.approval if run else None
+    return {
+        "ordered_by": _ORDERED_BY.get(run.plan.trigger, run.plan.trigger) if run else "",
+        "approved_by": approval.role if approval else "",
+        "approval_signed": _signed(approval),
+        "approval_standing": bool(approval and approval.standing),
+        "carried_out_by": "tool" if run else "",
+        "verified_by": "verifier" if run and run.outcome == "sealed" else "",
+    }
+
+
+def _proof(ledger: Ledger, run: RunState | None) -> dict[str, Any]:
+    return {
+        "limits": _limits(run),
+        "checkpoint": tuple(ledger.checkpoint().text.splitlines()),
+        "verify_command": "python verify.py evidence evidence/log.vkey",
+        "checks": run.predicate.get("checks", {}) if run else {},
+        "residue": run.residue if run else {},
+    }
+
+
+def _dates(workspace: Workspace, run: RunState | None) -> dict[str, Any]:
+    """Return the two dates: gone from live systems on, gone from backups by."""
+    gone = run.ended_on if run and run.outcome == "sealed" and _deleted(run) else None
+    kept = timedelta(days=workspace.settings.backup_days or 0)
+    return {"gone_live_on": gone, "gone_backups_on": gone + kept if gone else None}
 
 
 def file_due_on(workspace: Workspace, source: SourceRow) -> date | None:
@@ -216,12 +228,6 @@ def _weeks(counts: Iterable[tuple[date | None, int]]) -> tuple[Week, ...]:
         if day is not None:
             total[day - timedelta(days=day.weekday())] += rows
     return tuple(Week(monday, rows) for monday, rows in sorted(total.items()))
-
-
-def _gone_from_backups(workspace: Workspace, run: RunState | None, deleted: int) -> date | None:
-    if run is None or run.ended_on is None or run.outcome != "sealed" or not deleted:
-        return None
-    return run.ended_on + timedelta(days=workspace.settings.backup_days or 0)
 
 
 def _place(table: PlaceTable, as_of: date, counts: Iterable[StoreCounts]) -> Place:

@@ -85,7 +85,6 @@ def _read(
             intake.add(arrival, batch)
             room = _SHOWN_REJECTS - len(rejects)
             rejects += [RejectedLine(number, one.line, one.reason) for one in batch.rejects[:room]]
-        intake.finish(arrival)
     except LifecycleError:
         intake.withdraw(arrival)
         rejects[:] = [one for one in rejects if one.file != number]

@@ -66,6 +66,20 @@ def gallery(workspace: Workspace | None, paths: Sequence[Path], *, dump: Path | 
     )
 
 
+def serve(
+    workspace: Workspace | None,
+    paths: Sequence[Path],
+    *,
+    port: int,
+    dump: Path | None = None,
+    record: str | None = None,
+) -> None:
+    """Serve the gallery on the loopback address until interrupted."""
+    from lifecycle.web import preview
+
+    preview.serve(gallery(workspace, paths, dump=dump, record=record), port=port)
+
+
 def show(workspace: Workspace, name: str, booking: str | None, scheme: str) -> Shown:
     """Show one template inline in a notebook, filled with a made-up booking."""
     chosen = next((one for one in FIXTURES if booking in (None, one.name)), None)
@@ -146,6 +160,4 @@ class TemplateVerbs:
 
     def preview_serve(self, *paths: str | Path, port: int = 0) -> None:
         """Serve the preview on the loopback address until interrupted."""
-        from lifecycle.web.preview import serve
-
-        serve(gallery(self._workspace, [Path(path) for path in paths]), port=port)
+        serve(self._workspace, [Path(path) for path in paths], port=port)

@@ -75,6 +75,7 @@ class Intake:
 
     def begin(self, arrival: Arrival) -> None:
         """Number a file; a file with the same bytes as an earlier one is known."""
+        self._flush()
         arrival.source = self._first_source + len(self._arrivals)
         earlier = {other.sha256 for other in self._arrivals}
         query = "SELECT count(*) FROM _sources WHERE sha256 = $sha256"
@@ -94,15 +95,12 @@ class Intake:
             arrival.rejects[reject.reason] = (count + 1, min(first, reject.line), max(last, reject.line))
         self._pending.append(batch.rows)
         if sum(frame.height for frame in self._pending) >= _ROWS_AT_ONCE:
-            self._flush(arrival)
+            self._flush()
 
-    def finish(self, arrival: Arrival) -> None:
-        """Take note that a file has been read to its end."""
-        self._flush(arrival)
-
-    def _flush(self, arrival: Arrival) -> None:
+    def _flush(self) -> None:
         if not self._pending:
             return
+        arrival = self._arrivals[-1]
         # Few large inserts cost half of many small ones; string views pass without being copied.
         frame = pl.concat(self._pending, rechunk=False)
         self._pending.clear()
@@ -130,6 +128,7 @@ class Intake:
         keys : sequence of (tombstones as text, key)
             Of the sealed runs whose key still lives: a row with such a tombstone was erased and stays out.
         """
+        self._flush()
         for dataset in sorted({arrival.dataset for arrival in self._arrivals}):
             self._judge(dataset, cutoffs[dataset], keys)
         for arrival in self._arrivals:
