@@ -1,0 +1,329 @@
+"""The command line as scripts rely on it: its verbs, words, JSON keys, exit codes, and what goes to which stream."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VERBS = {
+    *("init", "ingest", "check", "plan", "approve", "purge", "verify", "report", "preview", "hold", "doctor", "demo"),
+}
+JSON_KEYS = {
+    "init": {"path"},
+    "ingest": {"dataset", "files", "read", "stored", "duplicates", "rejected", "expired", "undeclared"},
+    "check": {"outcome", "rows", "findings"},
+    "plan": {"runId", "asOf", "due", "held", "noAnchor", "retained", "planSha256", "stores"},
+    "approve": {"runId", "planSha256", "signed"},
+    "purge": {"runId", "outcome", "deleted", "held", "failed", "retained", "erasure", "checks"},
+    "verify": {"outcome", "treeSize", "checks"},
+    "report": {"files"},
+    "hold": {"holds"},
+    "doctor": {"outcome", "findings"},
+    "preview": {"outcome", "findings"},
+}
+ROW_KEYS = {
+    ("check", "findings"): {"check", "dataset", "store", "field", "severity", "count", "outcome"},
+    ("ingest", "undeclared"): {"field", "count"},
+    ("plan", "stores"): {"store", "dataset", "due", "held", "noAnchor", "retained"},
+    ("verify", "checks"): {"name", "outcome"},
+    ("doctor", "findings"): {"check", "severity", "count", "outcome"},
+    ("preview", "findings"): {"template", "check", "severity", "line", "token"},
+}
+UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def explained(text: str) -> tuple[str, str]:
+    """A message's fact and hint: one sentence, an empty line, what to do next."""
+    fact, _, hint = text.strip().partition("\n\nhint: ")
+    assert fact, "there is no fact"
+    assert hint, "there is no hint"
+    assert "Traceback" not in text
+    assert "\n" not in fact
+    return fact, hint
+
+
+@pytest.fixture
+def spoken(command: Any, taken_in: Any, tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """What every verb says with ``--json``, on a clinic of its own."""
+    at, clinic = taken_in.path, taken_in.clinic
+    said = {"init": command("init", tmp_path / "other", "--json")}
+    said["ingest"] = command("ingest", *clinic.events, "--json", workspace=at)
+    said["check"] = command("check", "--json", workspace=at)
+    said["hold"] = command("hold", "add", clinic.hold_uid, "--ground", "legal-claims", "--json", workspace=at)
+    said["plan"] = command("plan", "--json", workspace=at)
+    run = said["plan"].json["runId"]
+    said["approve"] = command("approve", run, "--role", "delegate", "--json", workspace=at)
+    said["purge"] = command("purge", run, "--json", workspace=at)
+    said["verify"] = command("verify", "--json", workspace=at)
+    said["report"] = command("report", run, "--format", "json", "--no-second-opinion", "--json", workspace=at)
+    said["doctor"] = command("doctor", "--json", workspace=at)
+    said["preview"] = command("preview", "lint", "--json", workspace=at)
+    assert {verb: one.code for verb, one in said.items() if one.code} == {"check": 1}
+    return {verb: one.json for verb, one in said.items()}
+
+
+def test_every_verb_gives_one_json_object_with_at_least_these_keys(spoken: dict[str, dict[str, Any]]) -> None:
+    """Scripts read these names; more may come, none may go. Nothing else is on standard output."""
+    assert {verb: JSON_KEYS[verb] - set(said) for verb, said in spoken.items()} == {verb: set() for verb in JSON_KEYS}
+    rows = {(verb, key): spoken[verb][key] for verb, key in ROW_KEYS}
+    assert all(rows[one] for one in rows if one != ("preview", "findings"))
+    missing = {place: wanted - set(row) for place, wanted in ROW_KEYS.items() for row in rows[place]}
+    assert {place: keys for place, keys in missing.items() if keys} == {}
+
+
+def test_an_undeclared_field_is_named_without_its_wrapper(spoken: dict[str, dict[str, Any]]) -> None:
+    """``notes``, not ``body.notes``."""
+    names = {one["field"] for one in spoken["ingest"]["undeclared"]}
+    assert "notes" in names
+    assert not [name for name in names if "." in name]
+
+
+def test_counts_of_the_json_add_up(spoken: dict[str, dict[str, Any]]) -> None:
+    """read = stored + duplicates + rejected + expired; due = deleted + held + failed; before = deleted + retained."""
+    taken, gone, plan = spoken["ingest"], spoken["purge"], spoken["plan"]
+    assert taken["read"] == taken["stored"] + taken["duplicates"] + taken["rejected"] + taken["expired"]
+    assert gone["due"] == gone["deleted"] + gone["held"] + gone["failed"]
+    assert gone["before"] == gone["deleted"] + gone["retained"]
+    for key in ("due", "held", "noAnchor", "retained"):
+        assert plan[key] == sum(store[key] for store in plan["stores"])
+    assert (plan["due"], plan["held"]) == (gone["due"], gone["held"])
+    assert gone["held"] > 0
+
+
+def test_without_json_a_person_reads_the_same_counts(command: Any, taken_in: Any) -> None:
+    """As words and numbers, on standard output, with nothing on the other stream."""
+    said = command("plan", workspace=taken_in.path)
+    due = sum(taken_in.clinic.due.values())
+    assert said.code == 0
+    assert re.search(rf"\bdue +{due}\b", said.out)
+    assert said.err == ""
+
+
+# --- exit codes -----------------------------------------------------------------------------------
+
+
+def unapproved(command: Any, at: Path) -> Any:
+    return command("purge", command("plan", "--json", workspace=at).json["runId"], "--json", workspace=at)
+
+
+def without_store(command: Any, at: Path) -> Any:
+    (at / "data" / "lifecycle.duckdb").unlink()
+    return command("plan", workspace=at)
+
+
+def misconfigured(command: Any, at: Path) -> Any:
+    with (at / "lifecycle.toml").open("a") as file:
+        file.write("\nretension = 3\n")
+    return command("plan", workspace=at)
+
+
+def tampered(command: Any, at: Path) -> Any:
+    command("purge", "--as-of", "2020-01-01", workspace=at)
+    path = next((at / "evidence" / "runs").glob("*/6-record.json"))
+    path.write_bytes(path.read_bytes().replace(b'"deleted": 0', b'"deleted": 1'))
+    return command("verify", workspace=at)
+
+
+ENDINGS: dict[str, tuple[int, Callable[[Any, Path], Any]]] = {
+    "findings": (1, lambda command, at: command("check", workspace=at)),
+    "no such verb": (2, lambda command, at: command("chekc", workspace=at)),
+    "no such option": (2, lambda command, at: command("plan", "--asof", "today", workspace=at)),
+    "an argument is missing": (2, lambda command, at: command("ingest", workspace=at)),
+    "a word too many": (2, lambda command, at: command("doctor", "now", workspace=at)),
+    "not a number": (2, lambda command, at: command("hold", "lift", "two", workspace=at)),
+    "an option without its value": (2, lambda command, at: command("plan", "--as-of", workspace=at)),
+    "not a date": (2, lambda command, at: command("plan", "--as-of", "2026-02-30", workspace=at)),
+    "not a workspace": (2, lambda command, at: command("plan", workspace=at / "data")),
+    "no such run": (2, lambda command, at: command("purge", "2020-01-01-a", workspace=at)),
+    "neither run nor date": (2, lambda command, at: command("purge", workspace=at)),
+    "a run name that climbs": (2, lambda command, at: command("purge", "../../x", workspace=at)),
+    "a workspace already": (2, lambda command, at: command("init", at)),
+    "no role": (2, lambda command, at: command("approve", "2020-01-01-a", workspace=at)),
+    "half a standing approval": (2, lambda command, at: command("approve", "--standing", "--role", "controller")),
+    "no such file": (3, lambda command, at: command("ingest", at / "no.csv", workspace=at)),
+    "a file of the other dataset": (
+        3,
+        lambda command, at: command("check", at.parent / "x.csv", "--dataset", "events", workspace=at),
+    ),
+    "no store": (4, without_store),
+    "wrong settings": (5, misconfigured),
+    "not approved": (6, unapproved),
+    "in the future": (6, lambda command, at: command("plan", "--as-of", "2999-01-01", workspace=at)),
+    "a data protection officer approves": (
+        6,
+        lambda command, at: command("approve", "2020-01-01-a", "--role", "dpo", workspace=at),
+    ),
+    "evidence changed": (7, tampered),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_failure_has_its_code_one_sentence_and_a_hint(ending: str, command: Any, taken_in: Any) -> None:
+    """Scripts read the code, people the sentence; nobody reads a traceback."""
+    (taken_in.path.parent / "x.csv").write_text("appointment_uid;first_name;starts_at\na;Anna;10.05.2026 10:00\n")
+    code, call = ENDINGS[ending]
+    said = call(command, taken_in.path)
+    assert said.code == code
+    explained(said.err)
+    assert not UNPRINTABLE.search(said.err + said.out)
+
+
+def test_a_store_that_fails_halfway_ends_with_9_and_the_same_command_goes_on(
+    command: Any, taken_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the intent is in the log, whatever goes wrong means: act now."""
+    at = taken_in.path
+    run = command("plan", "--json", workspace=at).json["runId"]
+    command("approve", run, "--role", "controller", workspace=at)
+    with monkeypatch.context() as broken:
+        broken.setattr("lifecycle.stores.embedded.store.EmbeddedStore.verify", _fails)
+        said = command("purge", run, workspace=at)
+    assert said.code == 9
+    _, hint = explained(said.err)
+    assert "Zqsecret" not in said.err + said.out
+    assert hint == f"lifecycle purge {run}"
+    assert command("doctor", workspace=at).code == 1
+    again = command("purge", run, "--json", workspace=at)
+    assert (again.code, again.json["outcome"]) == (0, "sealed")
+    assert command("verify", workspace=at).code == 0
+
+
+def _fails(*_: object) -> None:
+    raise ValueError("Zqsecret")
+
+
+def test_what_nobody_foresaw_ends_with_70_and_quotes_nothing(
+    command: Any, taken_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place in the code is said, its message is not: it may repeat a value."""
+    monkeypatch.setattr("lifecycle.stores.embedded.store.EmbeddedStore.counts", _fails)
+    said = command("plan", workspace=taken_in.path)
+    assert said.code == 70
+    assert "ValueError" in explained(said.err)[0]
+    assert "Zqsecret" not in said.err
+
+
+def test_problems_leave_the_json_on_standard_output(command: Any, taken_in: Any) -> None:
+    """A script gets the findings and the code, a log the sentence."""
+    said = command("check", "--json", workspace=taken_in.path)
+    assert said.code == 1
+    assert said.json["outcome"] == "failed"
+    explained(said.err)
+
+
+# --- which workspace ------------------------------------------------------------------------------
+
+
+def test_the_workspace_is_the_one_named_else_the_variable_else_the_nearest_upwards(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this order."""
+    for name in ("named", "variable", "here"):
+        assert command("init", tmp_path / name).code == 0
+    monkeypatch.chdir(tmp_path / "here" / "reports")
+
+    def used(**more: Any) -> str:
+        folder = Path(command("report", "--format", "json", "--no-second-opinion", "--json", **more).json["files"][0])
+        return folder.parent.parent.name
+
+    assert used() == "here"
+    monkeypatch.setenv("LIFECYCLE_WORKSPACE", str(tmp_path / "variable"))
+    assert used() == "variable"
+    assert used(workspace=tmp_path / "named") == "named"
+    monkeypatch.delenv("LIFECYCLE_WORKSPACE")
+    monkeypatch.chdir(tmp_path)
+    assert command("plan").code == 2
+
+
+# --- the program itself ---------------------------------------------------------------------------
+
+
+def run(*words: str, cwd: Path | None = None, code: str = "") -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-c", code] if code else [sys.executable, "-m", "lifecycle.cli"]
+    return subprocess.run([*call, *words], capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_help_lists_exactly_the_verbs_that_exist(command: Any) -> None:
+    """A verb that is not built yet is not there; each says what it does."""
+    said = command("--help")
+    listed = re.findall(r"^  (\w+)  +(\S.*)$", said.out.partition("Commands:")[2], re.MULTILINE)
+    assert {name for name, _ in listed} == VERBS
+    assert said.code == 0
+    for name in sorted(VERBS):
+        assert "Usage: lifecycle" in command(name, "--help").out
+
+
+def test_the_installed_command_is_this_one() -> None:
+    """As a person calls it, in a process of its own: help on standard output, quickly, and nothing on the other."""
+    done = run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: lifecycle" in done.stdout
+
+
+def test_bare_words_print_help_and_end_with_2(command: Any) -> None:
+    """``lifecycle`` and ``lifecycle hold`` say what there is."""
+    for words in ([], ["hold"], ["preview"]):
+        said = command(*words)
+        assert (said.code, said.out) == (2, "")
+        assert "Commands:" in said.err
+
+
+def test_a_reader_that_goes_away_is_no_failure(taken_in: Any) -> None:
+    """``lifecycle check --json | head -c 1`` ends quietly; what the check found still counts."""
+    words = [sys.executable, "-m", "lifecycle.cli", "--workspace", str(taken_in.path), "hold", "list", "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(taken_in: Any) -> None:
+    """One line, the usual code, no traceback."""
+    code = (
+        "import time, lifecycle.workbench as w, lifecycle.cli as c\n"
+        "w.Workbench.doctor = lambda self: (print('ready', flush=True), time.sleep(60))\n"
+        "c.main()"
+    )
+    words = [sys.executable, "-c", code, "--workspace", str(taken_in.path), "doctor"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert err == "Stopped. Run the same command again to go on.\n"
+
+
+def test_terminal_output_is_free_of_control_characters(command: Any, taken_in: Any, tmp_path: Path) -> None:
+    """Whatever the name of a file brings along."""
+    path = tmp_path / "odd\x1b[31m\u202e\x07.ndjson"
+    path.write_text('{"command": "CREATED", "appointmentUID": "a"}\n')
+    for words in (["ingest", path], ["ingest", f"{path}.missing"], ["check", f"{path}.missing"], ["doctor"]):
+        said = command(*words, workspace=taken_in.path)
+        assert not UNPRINTABLE.search(said.out + said.err)
+
+
+def test_a_pipe_sees_neither_colour_nor_progress(command: Any, taken_in: Any) -> None:
+    """Standard error stays empty where nothing is wrong."""
+    said = command("ingest", *taken_in.clinic.events, workspace=taken_in.path)
+    assert (said.code, said.err) == (0, "")
+    assert "\x1b" not in said.out
+
+
+def test_dates_are_calendar_dates_or_today(command: Any, taken_in: Any) -> None:
+    """``today`` is resolved at the edge, in the workspace's zone; without a date it is meant."""
+    at = taken_in.path
+    named = command("plan", "--as-of", "today", "--json", workspace=at).json["asOf"]
+    assert named == command("plan", "--json", workspace=at).json["asOf"]
+    yesterday = f"{taken_in.clinic.as_of - timedelta(days=3)}"
+    assert command("plan", "--as-of", yesterday, "--json", workspace=at).json["asOf"] == yesterday
