@@ -71,14 +71,16 @@ def conformed(
     """The declared columns in their types, and which of them could not be read.
 
     Adds ``_channel`` (one of the known words, or empty) and ``_at`` (line number, else the batch's). A column that
-    is missing or cannot be read as its type is all null and named in the second part: checks of it are unknown.
+    cannot be read as its type, or is missing and required, is all null and named in the second part: checks of it
+    are unknown. An optional column that is missing holds nothing that could be wrong.
     """
     unread: set[str] = set()
     columns: list[pl.Expr] = []
     for column in contract.columns:
         read = _read(column, batch.schema.get(column.name))
         if read is None:
-            unread.add(column.name)
+            if column.required or column.name in batch.columns:
+                unread.add(column.name)
             read = pl.lit(None, dtype=column.dtype)
         columns.append(read.alias(column.name))
     at = pl.col("line").cast(pl.Int64, strict=False) if "line" in batch.columns else pl.lit(number, dtype=pl.Int64)

@@ -98,6 +98,14 @@ def test_missing_columns_fail_when_required_and_leave_their_checks_unknown() -> 
     assert ("unique-key", "") in failed(check(rows({}).drop("participant")), Outcome.UNKNOWN)
 
 
+def test_an_optional_column_that_is_missing_is_a_note_and_leaves_nothing_unknown() -> None:
+    """There is nothing in it that could be wrong; the address that eTermin always brings is missing, though."""
+    findings = check(rows({}).drop("mobile", "last_name", "calendar_ref"))
+    assert failed(findings, Outcome.UNKNOWN) == {}
+    assert {f.severity for f in findings if f.outcome is Outcome.FAILED} == {Severity.NOTE}
+    assert failed(check(rows({}, {}).drop("email")))[("required-field", "email")] == 2
+
+
 def test_wrong_types_nested_columns_and_their_keys_are_found() -> None:
     """Numbers, binary, lists and structs where text belongs."""
     frame = rows({}).with_columns(
