@@ -19,6 +19,7 @@ from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Plan
+from lifecycle.deletion.schedule import GRACE_DAYS
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError
 from lifecycle.model import Cutoffs, Digests, Erased, Erasing, Erasure, Ledger, PlanDrift, Residual, Store
 
@@ -114,18 +115,19 @@ class Execution:
         return restore.with_tombstones(due, self._ledger, plan.rests_on)
 
     def _begin(self, chosen: Mapping[str, Erasing], key: bytes, *, begun_in_store: bool) -> None:
-        if doc.INTENT not in self._listing():
-            self._write_intent(_union(chosen), key)
-        intent = self._ledger.read(self._run_id, doc.INTENT)
-        if self._ledger.contains(intent):
+        in_log = doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
+        if in_log:
             return
+        # Before anything is written: with a store that is done, an intent of today would be made up afterwards.
         if begun_in_store:
             raise EvidenceError(
                 f"Run {self._run_id}: a store says it was carried out, but its intent is not in the log.",
                 "the evidence is older than the store: bring back the newer evidence; nothing is mended silently",
             )
+        if doc.INTENT not in self._listing():
+            self._write_intent(_union(chosen), key)
         self._safe_point()
-        self._ledger.append(intent)
+        self._ledger.append(self._ledger.read(self._run_id, doc.INTENT))
 
     def _write_intent(self, tombstones: pl.Series, key: bytes) -> None:
         plan = self._plan
@@ -212,7 +214,7 @@ class Execution:
         if erased and self._remains.backup_days is not None:
             over = self._today() + timedelta(days=self._remains.backup_days)
             yield Residual("backup", over)
-            yield Residual("tombstone-key", over + timedelta(days=7))
+            yield Residual("tombstone-key", over + timedelta(days=GRACE_DAYS))
 
     def _abort(self, drift: PlanDrift) -> str:
         subjects = self._subjects(doc.PLAN, doc.APPROVAL, doc.TOMBSTONES, doc.INTENT)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from lifecycle.deletion import documents as doc
-from lifecycle.deletion import restore
+from lifecycle.deletion import restore, schedule
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Approval, Plan, StandingApproval
 from lifecycle.deletion.execution import Execution, Remains
@@ -271,6 +271,50 @@ class DeletionRuns:
                 f"The approval of run {plan.run_id} says it is signed, but has no signature.",
                 f"lifecycle plan --as-of {plan.as_of}",
             )
+
+    # --- after a restore, and in the course of time --------------------------------------------------
+
+    def pending_restore(self) -> Plan | None:
+        """Return the latest plan of a restore that still fits: nothing has begun, and the same rows would go."""
+        for run_id in reversed(self._ledger.runs()):
+            listing = self._ledger.listing(run_id)
+            if doc.PLAN not in listing or doc.INTENT in listing:
+                continue
+            plan = Plan.from_bytes(self._ledger.read(run_id, doc.PLAN))
+            if plan.trigger == restore.TRIGGER:
+                return plan if self._fits(plan, approved=doc.APPROVAL in listing) else None
+        return None
+
+    def _fits(self, plan: Plan, *, approved: bool) -> bool:
+        young = self._now() - plan.planned_at <= timedelta(days=self._policy.plan_days)
+        if not young or plan.policy_sha256 != self._policy.sha256 or not (approved or plan.as_of == self._today()):
+            return False
+        if plan.rests_on != restore.living_runs(self._ledger):
+            return False
+        if plan.missing_markers != restore.missing_markers(self._ledger, self._stores):
+            return False
+        key = self._ledger.tombstone_key(plan.run_id)
+        due = restore.with_tombstones(self._cutoffs(plan.as_of), self._ledger, plan.rests_on)
+        return self._digests.due_set(key, self._tombstones(due, key)) == plan.due_set
+
+    def keys_due(self) -> tuple[str, ...]:
+        """Name the runs whose tombstone key has outlived its purpose by today."""
+        policy, today = self._policy, self._today()
+        living = [run_id for run_id in self._ledger.runs() if self._ledger.holds_tombstone_key(run_id)]
+        ends = {
+            run_id: schedule.key_ends_on(self._ledger, run_id, policy.zone, policy.backup_days, policy.plan_days)
+            for run_id in living
+            if doc.PLAN in self._ledger.listing(run_id)
+        }
+        return tuple(run_id for run_id, day in ends.items() if day is not None and day <= today)
+
+    def destroy_due_keys(self) -> tuple[str, ...]:
+        """Destroy those keys, each destruction a leaf of its own, and name their runs."""
+        with self._ledger.locked():
+            due = self.keys_due()
+            for run_id in due:
+                self._ledger.destroy_tombstone_key(run_id)
+        return due
 
     # --- small things ------------------------------------------------------------------------------
 
