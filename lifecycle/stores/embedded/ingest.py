@@ -117,6 +117,8 @@ class Intake:
         self._arrivals.remove(arrival)
         self._pending.clear()
         self._db.execute(f"DELETE FROM new_{arrival.dataset} WHERE _source = {arrival.source}")
+        # Its number is given again.
+        self._db.execute(f"DELETE FROM new_sources WHERE source = {arrival.source}")
 
     def settle(self, cutoffs: Mapping[str, Cutoffs], keys: Sequence[tuple[str, bytes]]) -> list[Arrival]:
         """Judge everything that waits and store what may be stored, file after file.
