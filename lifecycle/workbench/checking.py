@@ -37,8 +37,31 @@ def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool
     findings += _set_findings(workspace)
     for source in workspace.store.sources():
         findings += _door_findings(source)
+    findings += _drift_findings(workspace)
     findings += setup_findings(workspace)
     return Checked(outcome_of(findings), rows, tuple(findings))
+
+
+_DRIFT_SEVERITY = {"zombie": Severity.ERROR, "non-video-service": Severity.ERROR}
+
+
+def _drift_findings(workspace: Workspace) -> list[Finding]:
+    """Compare log and records; where one of them is not here, nothing is compared, and nothing is said to agree."""
+    calendars = Setup.from_mapping(workspace.settings.setup).calendars
+    return [
+        Finding(
+            check,
+            "appointments",
+            workspace.store.name,
+            "",
+            _DRIFT_SEVERITY.get(check, Severity.WARNING),
+            count,
+            Outcome.FAILED if count else Outcome.PASSED,
+            "arztkonsultation",
+        )
+        for check, count in workspace.store.drift(calendars).items()
+        if count is not None
+    ]
 
 
 def setup_findings(workspace: Workspace) -> tuple[Finding, ...]:

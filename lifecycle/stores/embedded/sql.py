@@ -28,8 +28,8 @@ def judged(dataset: str, cutoffs: Cutoffs, *, table: str = "", sources: str = "_
         cancelled="false" if cutoffs.cancelled is None else f"cancelled_at < {_instant(cutoffs.cancelled)}",
         superseded="false"
         if cutoffs.superseded is None
-        else f"e.received_at < {_instant(cutoffs.superseded)} AND e.command <> 'DELETED' AND {_ORDER} < l.last",
-        order=_ORDER,
+        else f"e.received_at < {_instant(cutoffs.superseded)} AND e.command <> 'DELETED' AND {ORDER} < l.last",
+        order=ORDER,
         returned=f"e.rowid IN (SELECT row FROM returned_{dataset})" if cutoffs.erased_by else "false",
     )
 
@@ -47,7 +47,7 @@ FROM {source} e LEFT JOIN {sources} s ON s.source = e._source
 
 # Which booking is the last: any MODIFIED beats any CREATED, then the later receipt, then the later end. DELETED
 # gives dates only where nothing else does. A number, because comparing numbers is several times faster than rows.
-_ORDER = (
+ORDER = (
     "((CASE e.command WHEN 'MODIFIED' THEN 2 WHEN 'CREATED' THEN 1 ELSE 0 END)::HUGEINT << 124)"
     " + ((coalesce(epoch_us(e.received_at), -1::BIGINT) + 1)::HUGEINT << 62)"
     " + (epoch_us(coalesce(e.ends_at, e.starts_at)) + (1::BIGINT << 61))"

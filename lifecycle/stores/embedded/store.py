@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -24,7 +24,7 @@ from lifecycle.model import (
     StoreCounts,
     Verified,
 )
-from lifecycle.stores.embedded import erase, returned, sql
+from lifecycle.stores.embedded import drift, erase, returned, sql
 from lifecycle.stores.embedded.connect import create, opened
 from lifecycle.stores.embedded.ingest import Intake
 
@@ -98,9 +98,10 @@ class EmbeddedStore:
     # --- looking -----------------------------------------------------------------------------------
 
     def rows(self, dataset: str) -> Iterator[pl.DataFrame]:
-        """Yield all rows of a dataset in batches, declared columns only."""
+        """Yield all rows of a dataset in batches, with every column that the table really has but internal ones."""
+        columns = ", ".join('"' + name.replace('"', '""') + '"' for name in self.columns(dataset))
         with self._opened() as db:
-            relation = db.sql(f"SELECT {', '.join(SCHEMAS[dataset])} FROM {dataset}")
+            relation = db.sql(f"SELECT {columns} FROM {dataset}")
             for batch in relation.to_arrow_reader(_BATCH_ROWS):
                 yield pl.DataFrame(pl.from_arrow(batch))
 
@@ -185,6 +186,11 @@ class EmbeddedStore:
         """Count what can only be seen over all rows: (check, dataset) to the number of rows concerned."""
         with self._opened() as db:
             return {name: int(db.sql(query).fetchall()[0][0]) for name, query in sql.SET_CHECKS.items()}
+
+    def drift(self, calendars: Iterable[str] | None) -> dict[str, int | None]:
+        """Compare the sync log with the records; see :func:`drift.drift`."""
+        with self._opened() as db:
+            return drift.drift(db, calendars)
 
     def counted_by_channel(self, query: str) -> dict[str, int]:
         """Run a set-level check of the contract, SQL that gives (channel, count), in one scan of the table."""
