@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from lifecycle.errors import (
     SourceError,
 )
 from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, TemplateFinding, as_json
-
 
 OURS = {"lifecycle": True}
 """Metadata of every notebook output that the workbench made: counts and names, no values."""
@@ -40,7 +38,7 @@ class Result:
         """Return the few numbers that a person looks at first, in order."""
         return {key: value for key, value in self.to_json().items() if isinstance(value, (int, str, float))}
 
-    def rows(self) -> tuple[dict[str, Any], ...]:
+    def table_rows(self) -> tuple[dict[str, Any], ...]:
         """Return the result's rows (findings, stores, checks) as flat tables; nothing where it has none."""
         for value in self.to_json().values():
             if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -50,7 +48,7 @@ class Result:
     @property
     def frame(self) -> pl.DataFrame:
         """The result's rows (findings, stores, checks) as polars; one row of counts where it has none."""
-        return pl.DataFrame(list(self.rows()) or [_flat(self.summary())], infer_schema_length=None)
+        return pl.DataFrame(list(self.table_rows()) or [_flat(self.summary())], infer_schema_length=None)
 
     def problem(self) -> LifecycleError | None:
         """Return what kept this from being all right, or None."""
@@ -342,6 +340,9 @@ class Shown(Result):
 
     template: str
     html: str = field(repr=False)
+
+    def _private(self) -> frozenset[str]:
+        return frozenset({"html"})
 
     def _repr_html_(self) -> str:
         return self.html
