@@ -101,7 +101,6 @@ class Shelf:
                 half = len(rows) // 2  # in two batches, as a long file comes
                 intake.add(arrival, Batch(frame[:half], half))
                 intake.add(arrival, Batch(frame[half:], len(rows) - half + rejects, bad))
-                intake.finish(arrival)
                 if position in broken:
                     intake.withdraw(arrival)
             return intake.settle(self.cutoffs(today, rules), keys)

@@ -311,6 +311,13 @@ def test_a_broken_file_is_withdrawn_whole_and_leaves_no_byte(shelf) -> None:
     assert shelf.holds_bytes(good["email"]) == [0]
 
 
+def test_a_file_after_a_broken_one_is_counted_once(shelf) -> None:
+    """The broken file's number is given again; nothing of the first bearer may be left."""
+    rows = [shelf.row("events", 1, shelf.old), shelf.row("events", 2)]
+    (arrival,) = shelf.take_in([shelf.row("events", 3)], rows, broken=frozenset([0]))
+    assert (arrival.read, arrival.stored, arrival.expired, arrival.source) == (2, 1, 1, 1)
+
+
 def test_nothing_of_what_is_not_stored_is_in_any_byte(shelf) -> None:
     """Plain search through every file: expired, erased and beaten rows never touched the disk; stored ones did."""
     stored = [shelf.row("appointments", number) for number in range(50)]
