@@ -126,7 +126,7 @@ class DeletionRuns:
         UsageError
             There is no such run.
         """
-        if doc.PLAN not in self._ledger.listing(run_id):
+        if run_id not in self._ledger.runs() or doc.PLAN not in self._ledger.listing(run_id):
             known = ", ".join(self._ledger.runs()[-3:]) or "none"
             raise UsageError(f"There is no such run; the latest are: {known}.", "lifecycle plan --as-of DATE")
         return Plan.from_bytes(self._ledger.read(run_id, doc.PLAN))
