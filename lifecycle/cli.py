@@ -37,6 +37,8 @@ preview_app = typer.Typer(
     help="See templates as a patient will read them.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(preview_app, name="preview")
+restore_app = typer.Typer(help="After a backup came back.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(restore_app, name="restore")
 
 
 class Dataset(StrEnum):
@@ -214,6 +216,21 @@ def hold_lift(number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json:
 def hold_list(as_json: AsJson = False) -> None:
     """List all holds; the uids stay in the store."""
     _print(_workbench().hold_list(), as_json)
+
+
+@restore_app.command("check")
+def restore_check(as_json: AsJson = False) -> None:
+    """Tell how old a restored store is, what is overdue in it, and what came back although it had been erased."""
+    _print(_workbench().restore_check(), as_json)
+
+
+@restore_app.command("apply")
+def restore_apply(
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Default: the plan that still fits.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what a restore brought back, as an ordinary, evidenced run."""
+    _print(_workbench().restore_apply(run), as_json)
 
 
 TemplatePaths = Annotated[

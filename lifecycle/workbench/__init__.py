@@ -12,11 +12,12 @@ from lifecycle import __version__
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
-from lifecycle.errors import Incomplete, Unexpected, UsageError
+from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, facts, ingesting, verifying, workspace
-from lifecycle.workbench.guard import guard_verbs, guarded
+from lifecycle.workbench import approvals, facts, ingesting, purging, verifying, workspace
+from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.previewing import TemplateVerbs
+from lifecycle.workbench.restoring import RestoreVerbs
 from lifecycle.workbench.results import (
     Approved,
     Checked,
@@ -35,7 +36,7 @@ __all__ = ["Workbench"]
 
 
 @guard_verbs
-class Workbench(TemplateVerbs):
+class Workbench(TemplateVerbs, RestoreVerbs):
     """A workspace and everything that can be done with it.
 
     Every verb is spelled like its command. Results are frozen dataclasses with ``frame`` (polars), ``summary()``,
@@ -197,52 +198,19 @@ class Workbench(TemplateVerbs):
     def purge(self, run_id: str | None = None, *, as_of: str | date | None = None) -> Purged:
         """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
 
-        A run that was interrupted goes on by the same call; ``as_of`` first finishes an open run.
+        A run that was interrupted goes on by the same call; ``as_of`` first finishes an open run, and destroys the
+        tombstone keys whose time is over. Ctrl-C, SIGTERM or a file ``STOP`` in the workspace end it at the next
+        safe point.
 
         Raises
         ------
         Refused
-            Not approved, stale, over a limit, in the future, or the clock cannot be trusted. Nothing was deleted.
+            Not approved, stale, over a limit, in the future, stopped before its beginning, somebody else is at work,
+            or the clock cannot be trusted. Nothing was deleted.
         Incomplete
             A deletion began and is not finished; the same call goes on.
         """
-        runs = self._runs()
-        if run_id is None:
-            run_id = self._nightly(runs, self._day(as_of))
-        residuals, files = self._workspace.residuals(lambda source: facts.file_due_on(self._workspace, source))
-        try:
-            guarded(runs.carry_out)(run_id, residuals, files)
-        except Unexpected as error:
-            if runs.open_run() != run_id:
-                raise
-            raise Incomplete(error.fact, f"lifecycle purge {run_id}") from error
-        return self._purged(run_id)
-
-    def _nightly(self, runs: DeletionRuns, as_of: date) -> str:
-        unfinished = runs.open_run()
-        if unfinished:
-            self.purge(unfinished)
-        plan = runs.plan(as_of, trigger="schedule")
-        if plan.count:
-            runs.approve_by_standing(plan, approvals.standing(self._workspace), secrets.token_hex(16))
-        return plan.run_id
-
-    def _purged(self, run_id: str) -> Purged:
-        run = facts.read_run(self._workspace.ledger(), run_id)
-        counts = run.predicate.get("counts", {"failed": run.plan.due - run.plan.held})
-        return Purged(
-            run_id=run_id,
-            outcome=run.outcome,
-            as_of=run.plan.as_of,
-            before=run.plan.before,
-            due=run.plan.due,
-            deleted=counts.get("deleted", 0),
-            held=run.plan.held,
-            failed=counts["failed"],
-            retained=counts.get("retained", run.plan.before),
-            erasure=run.predicate.get("erasure", "none"),
-            checks=run.predicate.get("checks", {}),
-        )
+        return purging.purge(self._workspace, run_id, self._day(as_of))
 
     # --- exceptions --------------------------------------------------------------------------------
 
@@ -310,7 +278,7 @@ class Workbench(TemplateVerbs):
         ledger = self._workspace.ledger()
         if run_id is None:
             run_id = facts.latest_run(ledger)
-        elif doc.PLAN not in ledger.listing(run_id):
+        elif run_id not in ledger.runs() or doc.PLAN not in ledger.listing(run_id):
             raise UsageError("There is no such run.", "lifecycle plan --as-of DATE")
         findings = self.check(second_opinion=second_opinion).findings
         said = facts.gather(self._workspace, run_id, findings, self._workspace.today)

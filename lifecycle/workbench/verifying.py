@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from lifecycle.deletion import documents as doc
+from lifecycle.deletion import restore
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger.verify import verify as verify_evidence
 from lifecycle.model import Outcome
@@ -44,11 +45,16 @@ def _stores(workspace: Workspace) -> list[EvidenceCheck]:
     ledger = workspace.ledger()
     recorded = {run: ledger.read(run, doc.DELETED) for run in ledger.runs() if doc.DELETED in ledger.listing(run)}
     marked = workspace.store.runs()
-    missing = sorted(set(recorded) - marked)
+    # A restored store knows nothing of later runs; the record of the restore run, which names them, explains it.
+    missing = sorted(set(recorded) - marked - restore.explained(ledger, marked))
     unknown = sorted(run for run in marked if doc.INTENT not in ledger.listing(run))
     different = [run for run in recorded if run in marked and not _agrees(workspace, run, recorded[run])]
     return [
-        _check("every recorded run has its marker in the store", missing, "the store is older than the evidence"),
+        _check(
+            "every recorded run has its marker in the store",
+            missing,
+            "the store is older than the evidence (lifecycle restore check)",
+        ),
         _check("every marker of the store has its evidence", unknown, "the evidence is older than the store"),
         _check("markers and evidence say the same", different, "counts or digests differ"),
     ]

@@ -1,0 +1,87 @@
+"""``purge``: one approved plan, or the nightly job; alone with the evidence, and stopped at safe points only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from lifecycle import __version__
+from lifecycle.deletion.run import DeletionRuns
+from lifecycle.errors import Incomplete, Unexpected
+from lifecycle.workbench import approvals, facts
+from lifecycle.workbench.guard import guarded
+from lifecycle.workbench.results import Purged
+from lifecycle.workbench.stopping import StopSwitch
+from lifecycle.workbench.workspace import Workspace
+
+
+def purge(workspace: Workspace, run_id: str | None, as_of: date) -> Purged:
+    """Carry out one approved plan, or plan a day and go through if a standing approval covers it."""
+    with alone(workspace) as runs:
+        return carry_out(workspace, runs, run_id or _nightly(workspace, runs, as_of))
+
+
+@contextmanager
+def alone(workspace: Workspace) -> Iterator[DeletionRuns]:
+    """Open the deletion runs, alone with the evidence from the first look on, under the stop switch.
+
+    Raises
+    ------
+    Refused
+        Somebody else is at work (the fact says who), or a stop was asked for; nothing was begun.
+    """
+    with StopSwitch(workspace.path).armed() as switch:
+        runs = workspace.runs(__version__, stopped=switch)
+        with runs.alone():
+            unfinished = runs.open_run()
+            if unfinished is None:
+                switch.refuse()
+            yield runs
+
+
+def carry_out(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:
+    """Carry out one run, or go on with it; a fault after its beginning is ``Incomplete``."""
+    residuals, files = workspace.residuals(lambda source: facts.file_due_on(workspace, source))
+    try:
+        guarded(runs.carry_out)(run_id, residuals, files)
+    except Unexpected as error:
+        if runs.open_run() != run_id:
+            raise
+        raise Incomplete(error.fact, f"lifecycle purge {run_id}") from error
+    return _purged(workspace, run_id)
+
+
+def finish_open_run(workspace: Workspace, runs: DeletionRuns) -> None:
+    """Finish the run that has begun and is not finished, if there is one."""
+    unfinished = runs.open_run()
+    if unfinished:
+        carry_out(workspace, runs, unfinished)
+
+
+def _nightly(workspace: Workspace, runs: DeletionRuns, as_of: date) -> str:
+    finish_open_run(workspace, runs)
+    runs.destroy_due_keys()
+    plan = runs.plan(as_of, trigger="schedule")
+    if plan.count:
+        runs.approve_by_standing(plan, approvals.standing(workspace), secrets.token_hex(16))
+    return plan.run_id
+
+
+def _purged(workspace: Workspace, run_id: str) -> Purged:
+    run = facts.read_run(workspace.ledger(), run_id)
+    counts = run.predicate.get("counts", {"failed": run.plan.due - run.plan.held})
+    return Purged(
+        run_id=run_id,
+        outcome=run.outcome,
+        as_of=run.plan.as_of,
+        before=run.plan.before,
+        due=run.plan.due,
+        deleted=counts.get("deleted", 0),
+        held=run.plan.held,
+        failed=counts["failed"],
+        retained=counts.get("retained", run.plan.before),
+        erasure=run.predicate.get("erasure", "none"),
+        checks=run.predicate.get("checks", {}),
+    )

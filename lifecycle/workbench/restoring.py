@@ -1,0 +1,186 @@
+"""``restore``: after a backup came back, before any traffic: how old it is, and what must go again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+
+from lifecycle.deletion import documents as doc
+from lifecycle.deletion import restore
+from lifecycle.deletion.dates import cutoffs
+from lifecycle.deletion.documents import Plan
+from lifecycle.deletion.run import DeletionRuns
+from lifecycle.errors import EvidenceError, FindingsFailed, LifecycleError, Refused, UsageError
+from lifecycle.model import Cutoffs, Ledger, Outcome
+from lifecycle.workbench import approvals, facts, purging
+from lifecycle.workbench.guard import guard_verbs
+from lifecycle.workbench.results import Purged, Result
+from lifecycle.workbench.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class RestoreChecked(Result):
+    """``restore check``: how old the store is and what is in it that must not be.
+
+    Attributes
+    ----------
+    known_until : date or None
+        The ``asOf`` of the latest run whose marker the store holds: it is no younger than that.
+    missing_runs : tuple of str
+        Runs that erased rows of which this store knows nothing, and that no restore run explains.
+    overdue, resurrected : int
+        Rows without a hold: due by the rule today; and the rest of what a sealed run erased before.
+    held, held_before : int
+        Rows that a hold keeps now, and in the latest run's plan. A restore brings back an older list of holds.
+    keys : int
+        Sealed runs whose key lives and was asked.
+    """
+
+    outcome: Outcome
+    as_of: date
+    known_until: date | None
+    missing_runs: tuple[str, ...]
+    overdue: int
+    resurrected: int
+    held: int
+    held_before: int
+    keys: int
+
+    def problem(self) -> LifecycleError | None:
+        if self.outcome is Outcome.PASSED:
+            return None
+        fact = (
+            f"{self.overdue} rows are due, {self.resurrected} came back although they had been erased, "
+            f"{len(self.missing_runs)} runs are unknown to the store."
+        )
+        hint = "lifecycle restore apply"
+        if self.holds_lost:
+            hint = f"{self.held_before} rows were held, {self.held} are now: lifecycle hold add; then {hint}"
+        return FindingsFailed(fact, hint)
+
+    @property
+    def holds_lost(self) -> bool:
+        """Whether the restored store may lack holds that were set after its backup."""
+        return bool(self.missing_runs) and self.held < self.held_before
+
+
+@dataclass(frozen=True)
+class Restored(Purged):
+    """``restore apply``: an ordinary run, and what it was about."""
+
+    resurrected: int = 0
+    overdue: int = 0
+
+
+def check(workspace: Workspace) -> RestoreChecked:
+    """Look at the store with today's rules and every living key."""
+    ledger, limits = workspace.ledger(), _cutoffs(workspace)
+    marked = workspace.store.runs()
+    unknown = sorted(run_id for run_id in marked if doc.INTENT not in ledger.listing(run_id))
+    if unknown:
+        raise EvidenceError(
+            f"The evidence is older than the store: it does not know {', '.join(unknown)}.",
+            "bring back the newer evidence first; nothing is mended silently",
+        )
+    keys = restore.living_runs(ledger)
+    by_rule = _going_and_held(workspace, limits)
+    by_both = _going_and_held(workspace, restore.with_tombstones(limits, ledger, keys))
+    explained = restore.explained(ledger, marked)
+    missing = tuple(one for one in restore.missing_markers(ledger, [workspace.store]) if one not in explained)
+    resurrected = by_both[0] - by_rule[0]
+    return RestoreChecked(
+        outcome=Outcome.FAILED if missing or resurrected or by_rule[0] else Outcome.PASSED,
+        as_of=workspace.today,
+        known_until=max((_plan(ledger, run_id).as_of for run_id in marked), default=None),
+        missing_runs=missing,
+        overdue=by_rule[0],
+        resurrected=resurrected,
+        held=by_both[1],
+        held_before=_held_before(ledger),
+        keys=len(keys),
+    )
+
+
+def apply(workspace: Workspace, run_id: str | None) -> Restored:
+    """Erase what came back as an ordinary run with the trigger ``restore``; first finishes an open run."""
+    with purging.alone(workspace) as runs:
+        purging.finish_open_run(workspace, runs)
+        if run_id and runs.read_plan(run_id).trigger != restore.TRIGGER:
+            raise UsageError(f"Run {run_id} is not about a restore.", f"lifecycle purge {run_id}")
+        seen = check(workspace)
+        run_id = run_id or _planned(workspace, runs, seen)
+        done = purging.carry_out(workspace, runs, run_id)
+        if done.outcome == "sealed" and run_id not in workspace.store.runs():
+            # Nothing had to go, so there was no commit; the marker says that the store has been looked at.
+            workspace.store.mark_restored(run_id, doc.sha256_hex(runs.read_plan(run_id).to_bytes()))
+    counts = {one.name: getattr(done, one.name) for one in fields(Purged)}
+    return Restored(**counts, resurrected=seen.resurrected, overdue=seen.overdue)
+
+
+def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> str:
+    plan = runs.pending_restore() or runs.plan(workspace.today, trigger=restore.TRIGGER)
+    if not plan.count or doc.APPROVAL in workspace.ledger().listing(plan.run_id):
+        return plan.run_id
+    if seen.holds_lost:
+        raise Refused(
+            f"{seen.held_before} rows were held before the restore, {seen.held} are now; a person must look at it.",
+            f"set the lost holds again (lifecycle hold add); then: lifecycle restore apply; or, if none was lost: "
+            f"lifecycle approve {plan.run_id} --role controller",
+        )
+    runs.approve_by_standing(plan, approvals.standing(workspace), secrets.token_hex(16))
+    return plan.run_id
+
+
+def _cutoffs(workspace: Workspace) -> dict[str, Cutoffs]:
+    settings = workspace.settings
+    return {name: cutoffs(settings.rule(name), workspace.today, settings.zone) for name in settings.rules}
+
+
+def _going_and_held(workspace: Workspace, limits: Mapping[str, Cutoffs]) -> tuple[int, int]:
+    counts = workspace.store.counts(limits)
+    return sum(one.due - one.held for one in counts), sum(one.held for one in counts)
+
+
+def _held_before(ledger: Ledger) -> int:
+    latest = facts.latest_run(ledger)
+    return _plan(ledger, latest).held if latest else 0
+
+
+def _plan(ledger: Ledger, run_id: str) -> Plan:
+    return Plan.from_bytes(ledger.read(run_id, doc.PLAN))
+
+
+@guard_verbs
+class RestoreVerbs:
+    """The verb ``restore`` of the workbench."""
+
+    _workspace: Workspace
+
+    def restore_check(self) -> RestoreChecked:
+        """Tell how old a restored store is, what is overdue in it, and what came back although it had been erased.
+
+        Raises
+        ------
+        EvidenceError
+            It is the evidence that is older: it does not know a run that the store knows.
+        """
+        return check(self._workspace)
+
+    def restore_apply(self, run_id: str | None = None) -> Restored:
+        """Erase what a restore brought back, as an ordinary, evidenced run; the same call goes on with it.
+
+        Parameters
+        ----------
+        run_id : str, optional
+            A plan of an earlier call; default: the one that still fits, else a new one at today's date.
+
+        Raises
+        ------
+        Refused
+            Not approved (the fact names the run, which can be approved), stopped, or somebody else is at work.
+        Incomplete
+            The deletion began and is not finished.
+        """
+        return apply(self._workspace, run_id)
