@@ -47,7 +47,7 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path,
 
 def test_an_unknown_language_is_refused(tmp_path: Path) -> None:
     """A language that does not exist is a usage error."""
-    with pytest.raises(UsageError, match="fr"):
+    with pytest.raises(UsageError, match="language"):
         write(sample(), tmp_path, ("html",), "fr")
 
 

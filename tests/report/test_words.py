@@ -154,8 +154,8 @@ def test_people_are_called_what_the_workspace_calls_them(word: str) -> None:
 
 
 def test_a_language_that_does_not_exist_is_refused() -> None:
-    """With the languages that do."""
-    with pytest.raises(UsageError, match="fr") as refused:
+    """With the languages that do; the word that was asked for is not repeated."""
+    with pytest.raises(UsageError, match="language") as refused:
         Speech("fr")
     assert "de" in refused.value.hint
 
