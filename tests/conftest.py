@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +59,14 @@ def first_clinic(tmp_path_factory: pytest.TempPathFactory) -> TakenIn:
     return TakenIn(folder / "workspace", clinic, ingested)
 
 
+@pytest.fixture(scope="module")
+def shared(first_clinic: TakenIn, tmp_path_factory: pytest.TempPathFactory) -> TakenIn:
+    """A copy for the tests of one file that change nothing, or nothing that another one looks at."""
+    path = tmp_path_factory.mktemp("shared") / "workspace"
+    shutil.copytree(first_clinic.path, path)
+    return TakenIn(path, first_clinic.clinic, first_clinic.ingested)
+
+
 @pytest.fixture
 def taken_in(first_clinic: TakenIn, tmp_path: Path) -> TakenIn:
     """A copy of one's own, to delete from and to break."""
@@ -74,19 +84,18 @@ def bench(taken_in: TakenIn) -> Workbench:
 Command = Callable[..., Said]
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+@pytest.fixture(scope="session")
+def command() -> Command:
     """Call the command line in this process: ``command("plan", "--json", workspace=path)``."""
-
     from lifecycle.cli import main
 
     def call(*words: str | Path, workspace: Path | None = None) -> Said:
         chosen = ["--workspace", str(workspace)] if workspace else []
-        monkeypatch.setattr(sys, "argv", ["lifecycle", *chosen, *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return Said(int(ended.value.code or 0), out, err)
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+            patched.setattr(sys, "argv", ["lifecycle", *chosen, *map(str, words)])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     return call
