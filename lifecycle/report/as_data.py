@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lifecycle.model import as_json
-from lifecycle.report.content import Block, Chart, Code, Items, Mark, Part, Table, Text
+from lifecycle.report.content import Blank, Block, Chart, Code, Items, Mark, Part, Table, Text
 from lifecycle.report.document import Document
 
 SCHEMA = "lifecycle-report/1"
@@ -21,7 +21,7 @@ def to_json(document: Document) -> bytes:
         "title": document.title,
         "outcome": document.outcome,
         "workspace": facts.workspace,
-        "runId": facts.run_id,
+        **document.identity,
         "asOf": as_json(facts.as_of),
         "writtenAt": as_json(facts.written_at),
         "toolVersion": facts.tool_version,
@@ -50,5 +50,5 @@ def _lines(block: Block) -> list[str]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    rows = [[cell.word if isinstance(cell, Mark) else cell for cell in row] for row in table.rows]
+    rows = [[cell.word if isinstance(cell, (Mark, Blank)) else cell for cell in row] for row in table.rows]
     return {"caption": table.caption, "head": list(table.head), "rows": rows}

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lifecycle.model import Facts, Outcome
+from lifecycle.model import Outcome
 
 if TYPE_CHECKING:
     from lifecycle.report.speech import Speech
+
+F = TypeVar("F")
+"""What a section is written from: ``Facts`` for a report, another noun for another paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,14 @@ class Mark:
     word: str
 
 
-Cell = str | Mark
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A gap that only a person can fill: the workspace does not know, and nothing is made up. ``word`` says so."""
+
+    word: str
+
+
+Cell = str | Mark | Blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +128,15 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One section of a report.
+class Section(Generic[F]):
+    """One section of a report or another paper.
 
     Attributes
     ----------
     key : str
         Its anchor, its name in the JSON and the end of its title's message id (``title.<key>``).
     fields : tuple of str
-        The fields of ``Facts`` it speaks of; the JSON carries their values beside the words.
+        The fields of its facts it speaks of; the JSON carries their values beside the words.
     first_page : bool
         The eight parts of the first page are numbered; the rest is detail.
     """
@@ -134,16 +144,16 @@ class Section:
     key: str
     fields: tuple[str, ...]
     examples: tuple[Example, ...]
-    body: Callable[[Facts, Speech], Body]
+    body: Callable[[F, Speech], Body]
     first_page: bool = False
 
 
 def section(
     key: str, fields: Sequence[str], examples: Sequence[Example], *, first_page: bool = False
-) -> Callable[[Callable[[Facts, Speech], Body]], Section]:
+) -> Callable[[Callable[[F, Speech], Body]], Section[F]]:
     """Turn a function from facts to a body into a section."""
 
-    def wrap(body: Callable[[Facts, Speech], Body]) -> Section:
+    def wrap(body: Callable[[F, Speech], Body]) -> Section[F]:
         return Section(key, tuple(fields), tuple(examples), body, first_page)
 
     return wrap

@@ -184,8 +184,13 @@ def rule(facts: Facts, say: Speech) -> Body:
     """The rule in one sentence, its source, and whether it is law, contract or own choice."""
     if not facts.rules:
         return Body((Text(say("rule.none")),), Outcome.UNKNOWN)
+    return Body(rule_blocks(facts.rules, say))
+
+
+def rule_blocks(rules: tuple[Rule, ...], say: Speech) -> tuple[Block, ...]:
+    """Each rule in one sentence, with its reasons; rules that differ in their dataset only are told together."""
     groups: dict[Rule, list[Rule]] = {}
-    for one in facts.rules:
+    for one in rules:
         groups.setdefault(replace(one, dataset="", why=""), []).append(one)
     blocks: list[Block] = []
     for one, alike in groups.items():
@@ -193,7 +198,7 @@ def rule(facts: Facts, say: Speech) -> Body:
         named = say.listing([first, *map(say.inside, others)])
         sentence = say.count("rule.sentence", one.period_days, datasets=named)
         blocks += [Text(sentence, lead=not blocks), Items((*_reasons(alike, say), *_rule_notes(one, say)))]
-    return Body(tuple(blocks))
+    return tuple(blocks)
 
 
 def _reasons(alike: list[Rule], say: Speech) -> list[str]:
