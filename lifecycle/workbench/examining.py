@@ -69,6 +69,9 @@ def _runs(workspace: Workspace) -> Iterator[Problem]:
     unfinished = runs.open_run()
     if unfinished:
         yield "open-run", Severity.ERROR, 1, f"lifecycle purge {unfinished}"
+    keys = runs.keys_due()
+    if keys:
+        yield "tombstone-key-due", Severity.WARNING, len(keys), "lifecycle purge --as-of today destroys them"
     last = runs.last_recorded_at()
     if last is not None and workspace.now() < last:
         yield "clock-behind", Severity.ERROR, 1, "the clock shows a time before the last record; set it right"

@@ -1,0 +1,323 @@
+"""After a backup came back: what is overdue and what had been erased before goes again; keys die on schedule."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lifecycle.deletion import documents as doc
+from lifecycle.errors import EvidenceError, FindingsFailed, Refused, UsageError
+from lifecycle.workbench import Workbench
+
+START = datetime(2026, 8, 1, 1, tzinfo=UTC)
+
+
+class Clinic:
+    """A workspace whose clock stands until somebody moves it, with a copy of its store in a drawer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = START
+        self.path = folder / "clinic"
+        self.wb = Workbench.init(self.path, name="Made-up clinic", now=lambda: self.clock)
+        self.store = self.path / "data" / "lifecycle.duckdb"
+        self.drawer = folder / "backup.duckdb"
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir()
+
+    def book(self, *days_ago: int, first: int = 1) -> None:
+        """Store one appointment for each number: it ended so many days before the clock's day."""
+        lines = [self._line(first + at, self.clock - timedelta(days=days)) for at, days in enumerate(days_ago)]
+        path = self.inbox / f"export-{first}-{self.clock:%Y%m%d}.ndjson"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self.wb.ingest(path, as_of=(self.clock - timedelta(days=200)).date(), consume=True).raise_if_failed()
+
+    def _line(self, number: int, ends: datetime) -> dict[str, Any]:
+        return {
+            "appointment_uid": f"uid-of-visit-{number:05d}",
+            "first_name": f"Erika{number:05d}",
+            "last_name": f"Musterfrau{number:05d}",
+            "email": f"erika{number:05d}@example.org",
+            "starts_at": (ends - timedelta(minutes=30)).isoformat(),
+            "ends_at": ends.isoformat(),
+            "booked_at": (ends - timedelta(days=20)).isoformat(),
+        }
+
+    def purge(self) -> Any:
+        plan = self.wb.plan("today")
+        self.wb.approve(plan.run_id, "controller")
+        return self.wb.purge(plan.run_id)
+
+    def back_up(self) -> None:
+        shutil.copy(self.store, self.drawer)
+
+    def bring_back(self) -> None:
+        shutil.copy(self.drawer, self.store)
+
+    def wait(self, days: float) -> None:
+        self.clock += timedelta(days=days)
+
+    def rule(self, period: int) -> None:
+        """Change the period of both rules."""
+        path = self.path / "lifecycle.toml"
+        text = path.read_text()
+        for old in (90, 60):
+            text = text.replace(f'period = "P{old}D"', f'period = "P{period}D"')
+        path.write_text(text)
+        self.wb = Workbench.open(self.path, now=lambda: self.clock)
+
+    def rows(self) -> int:
+        return sum(one.before for one in self.wb.plan("today").stores)
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    return Clinic(tmp_path)
+
+
+@pytest.fixture
+def restored(clinic: Clinic) -> Clinic:
+    """Three rows were erased, two stayed; then the copy from before the run came back."""
+    clinic.book(100, 95, 91, 10, 5)
+    clinic.back_up()
+    assert clinic.purge().deleted == 3
+    clinic.wait(1)
+    clinic.bring_back()
+    return clinic
+
+
+def test_a_store_that_was_not_restored_passes(clinic: Clinic) -> None:
+    """Nothing due, nothing back, every run known."""
+    clinic.book(100, 5)
+    clinic.purge()
+    seen = clinic.wb.restore_check()
+    assert (seen.outcome, seen.overdue, seen.resurrected, seen.missing_runs) == ("passed", 0, 0, ())
+    assert (seen.known_until, seen.keys) == (START.date(), 1)
+
+
+def test_check_tells_how_old_the_store_is(restored: Clinic) -> None:
+    """The run of which it knows nothing, and what the rule finds due in it."""
+    seen = restored.wb.restore_check()
+    assert (seen.outcome, seen.overdue, seen.resurrected) == ("failed", 3, 0)
+    assert (seen.known_until, seen.missing_runs) == (None, ("2026-08-01-a",))
+    assert {"resurrected": 0, "overdue": 3}.items() <= seen.to_json().items()
+    with pytest.raises(FindingsFailed):
+        seen.raise_if_failed()
+
+
+def test_verify_fails_until_apply_and_passes_afterwards(restored: Clinic) -> None:
+    """The record of the restore run, which names the runs that the store has lost, explains their missing markers."""
+    assert restored.wb.verify().outcome == "failed"
+    with pytest.raises(Refused, match="nobody approved") as refused:
+        restored.wb.restore_apply()
+    run_id = refused.value.hint.split(" ")[-3]
+    assert restored.wb.verify().outcome == "failed"
+    restored.wb.approve(run_id, "controller")
+    done = restored.wb.restore_apply()
+    assert (done.run_id, done.outcome, done.deleted, done.overdue, done.resurrected) == (run_id, "sealed", 3, 3, 0)
+    assert set(done.checks.values()) == {"passed"}
+    assert restored.wb.verify().outcome == "passed"
+    assert restored.wb.restore_check().outcome == "passed"
+    plan = json.loads((restored.path / "evidence/runs" / run_id / doc.PLAN).read_text())
+    assert (plan["trigger"], plan["restsOn"], plan["missingMarkers"]) == ("restore", ["2026-08-01-a"], ["2026-08-01-a"])
+
+
+def test_what_had_been_erased_goes_although_the_rule_has_become_longer(clinic: Clinic) -> None:
+    """At 60 days two rows went; at 90 days they are not due, and only their tombstones know them."""
+    clinic.rule(60)
+    clinic.book(80, 70, 10)
+    clinic.back_up()
+    assert clinic.purge().deleted == 2
+    clinic.wait(1)
+    clinic.rule(90)
+    clinic.bring_back()
+    seen = clinic.wb.restore_check()
+    assert (seen.overdue, seen.resurrected) == (0, 2)
+    with pytest.raises(Refused) as refused:
+        clinic.wb.restore_apply()
+    clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+    done = clinic.wb.restore_apply()
+    assert (done.deleted, done.resurrected, done.retained) == (2, 2, 1)
+    assert clinic.wb.verify().outcome == "passed"
+
+
+def test_an_aborted_runs_tombstones_condemn_nobody(clinic: Clinic) -> None:
+    """It deleted nothing, so nothing of it can have come back."""
+    clinic.rule(60)
+    clinic.book(80, 70, 10)
+    plan = clinic.wb.plan("today")
+    clinic.wb.approve(plan.run_id, "controller")
+    run = clinic.path / "evidence/runs" / plan.run_id
+    ledger = clinic.wb._workspace.ledger()
+    key = ledger.tombstone_key(plan.run_id)
+    marks = clinic.wb._workspace.store.tombstones(clinic.wb._runs()._cutoffs(plan.as_of), key)
+    ledger.write_lines_once(plan.run_id, doc.TOMBSTONES, marks)
+    for name, make in (
+        (doc.INTENT, lambda said: doc.intent(plan.run_id, 2, said, START)),
+        (doc.ABORTED, lambda said: doc.aborted(plan.run_id, said, "plan-drift", 0, 1, START)),
+    ):
+        said = {each.name: each.read_bytes() for each in sorted(run.iterdir())}
+        ledger.write_once(plan.run_id, name, make(said))
+        ledger.append(ledger.read(plan.run_id, name))
+    ledger.write_proof(plan.run_id, doc.ABORTED)
+    assert ledger.holds_tombstone_key(plan.run_id)
+    clinic.rule(90)
+    seen = clinic.wb.restore_check()
+    assert (seen.keys, seen.resurrected) == (0, 0)
+
+
+def test_a_run_without_its_key_is_not_asked(restored: Clinic) -> None:
+    """Once the key is gone, only the rule can tell; the rows that it finds due still go."""
+    restored.wb._workspace.ledger().destroy_tombstone_key("2026-08-01-a")
+    seen = restored.wb.restore_check()
+    assert (seen.keys, seen.overdue, seen.resurrected) == (0, 3, 0)
+
+
+def test_a_restore_with_nothing_to_erase_is_sealed_and_explained(clinic: Clinic) -> None:
+    """The copy was made before anything was stored; the run leaves its leaf and its marker all the same."""
+    clinic.back_up()
+    clinic.book(100, 5)
+    clinic.purge()
+    clinic.bring_back()
+    assert clinic.wb.verify().outcome == "failed"
+    done = clinic.wb.restore_apply()
+    assert (done.outcome, done.deleted) == ("sealed", 0)
+    assert clinic.wb.verify().outcome == "passed"
+    clinic.bring_back()
+    assert clinic.wb.verify().outcome == "failed", "a second restore takes the explanation away"
+
+
+def test_a_second_restore_is_seen_again(restored: Clinic) -> None:
+    """What the first restore run explained is open again with the older copy, and closed by the second."""
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            restored.wb.restore_apply()
+        restored.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+        assert restored.wb.restore_apply().deleted == 3
+        assert restored.wb.verify().outcome == "passed"
+        restored.bring_back()
+        assert restored.wb.verify().outcome == "failed"
+    assert restored.wb.restore_check().missing_runs == ("2026-08-01-a", "2026-08-02-a", "2026-08-02-b")
+
+
+def test_a_standing_approval_covers_a_restore_within_its_limits(restored: Clinic) -> None:
+    """As for any run; over the limit it stops before deleting."""
+    restored.wb.approve_standing("controller", max_rows=2, max_percent=90, until="2026-12-31")
+    with pytest.raises(Refused, match="covers 2"):
+        restored.wb.restore_apply()
+    restored.wait(0.001)
+    restored.wb.approve_standing("controller", max_rows=3, max_percent=90, until="2026-12-31")
+    assert restored.wb.restore_apply().deleted == 3
+
+
+def test_lost_holds_need_a_person(clinic: Clinic) -> None:
+    """The copy is older than a hold: no standing approval covers that; the hold, set again, keeps the row."""
+    clinic.book(100, 95)
+    clinic.back_up()
+    clinic.wb.hold_add("uid-of-visit-00001", "legal-claims")
+    clinic.purge()
+    clinic.bring_back()
+    clinic.wb.approve_standing("controller", max_rows=9, max_percent=100, until="2026-12-31")
+    with pytest.raises(Refused, match="1 rows were held before the restore, 0 are now"):
+        clinic.wb.restore_apply()
+    clinic.wb.hold_add("uid-of-visit-00001", "legal-claims")
+    done = clinic.wb.restore_apply()
+    assert (done.deleted, done.held) == (1, 1)
+    assert clinic.wb.verify().outcome == "passed"
+
+
+def test_evidence_that_is_older_than_the_store_is_another_case(clinic: Clinic, tmp_path: Path) -> None:
+    """Then it is the evidence that was restored; nothing is mended silently."""
+    clinic.book(100)
+    shutil.copytree(clinic.path / "evidence", tmp_path / "evidence")
+    clinic.purge()
+    shutil.rmtree(clinic.path / "evidence")
+    shutil.copytree(tmp_path / "evidence", clinic.path / "evidence")
+    with pytest.raises(EvidenceError, match="evidence is older"):
+        clinic.wb.restore_check()
+
+
+def test_a_plan_that_no_longer_fits_is_made_again(restored: Clinic) -> None:
+    """A hold set after the approval changes the rows; the old approval says nothing about the new plan."""
+    with pytest.raises(Refused) as refused:
+        restored.wb.restore_apply()
+    first = refused.value.hint.split(" ")[-3]
+    restored.wb.approve(first, "controller")
+    restored.wb.hold_add("uid-of-visit-00002", "other")
+    with pytest.raises(Refused) as refused:
+        restored.wb.restore_apply()
+    second = refused.value.hint.split(" ")[-3]
+    assert first != second
+    restored.wb.approve(second, "delegate")
+    assert restored.wb.restore_apply(second).deleted == 2
+
+
+def test_apply_refuses_a_run_that_is_not_about_a_restore(clinic: Clinic) -> None:
+    """An ordinary plan has its own verb."""
+    plan = clinic.wb.plan("today")
+    with pytest.raises(UsageError, match="not about a restore"):
+        clinic.wb.restore_apply(plan.run_id)
+
+
+def test_a_key_lives_until_the_backups_are_over_and_seven_days_more(clinic: Clinic) -> None:
+    """Thirty days of backups: on day 36 the key is there, on day 37 the nightly purge destroys it, as a leaf."""
+    clinic.book(100, 5)
+    clinic.purge()
+    key = clinic.path / "keys/tombstone-2026-08-01-a.key"
+    clinic.wait(36)
+    clinic.wb.purge(as_of="today")
+    assert key.exists()
+    clinic.wait(1)
+    found = [one.check for one in clinic.wb.doctor().findings if one.outcome == "failed"]
+    assert "tombstone-key-due" in found
+    size = clinic.wb.verify().tree_size
+    clinic.wb.purge(as_of="today")
+    assert not key.exists()
+    leaf = json.loads((clinic.path / "evidence/keys-log/tombstone-2026-08-01-a.json").read_text())
+    assert leaf["predicate"]["event"] == "key-destroyed"
+    verified = clinic.wb.verify()
+    # One leaf for the destruction; the night itself has intent and record, and destroys the key that it did not need.
+    assert (verified.outcome, verified.tree_size) == ("passed", size + 4)
+    assert "tombstone-key-due" not in [one.check for one in clinic.wb.doctor().findings if one.outcome == "failed"]
+
+
+def test_keys_are_destroyed_although_nobody_approves_the_night(clinic: Clinic) -> None:
+    """A refused purge deletes no rows; the key's time is over all the same."""
+    clinic.book(100, 50)
+    clinic.purge()
+    clinic.wait(60)
+    with pytest.raises(Refused):
+        clinic.wb.purge(as_of="today")
+    assert not (clinic.path / "keys/tombstone-2026-08-01-a.key").exists()
+    assert clinic.wb.verify().outcome == "passed"
+
+
+def test_the_key_of_a_plan_that_nobody_carried_out_ends_with_it(clinic: Clinic) -> None:
+    """Seven days a plan is good for; its key is of no use afterwards."""
+    clinic.book(100)
+    plan = clinic.wb.plan("today")
+    key = clinic.path / f"keys/tombstone-{plan.run_id}.key"
+    for days, there in ((7, True), (1, False)):
+        clinic.wait(days)
+        with pytest.raises(Refused):
+            clinic.wb.purge(as_of="today")
+        assert key.exists() is there
+    assert os.listdir(clinic.path / "evidence/runs" / plan.run_id) == [doc.PLAN]
+
+
+def test_a_longer_backup_period_prolongs_the_keys_life(clinic: Clinic) -> None:
+    """Backups that are kept longer than planned could still bring somebody back."""
+    clinic.book(100)
+    clinic.purge()
+    path = clinic.path / "lifecycle.toml"
+    path.write_text(path.read_text().replace('keep = "P30D"', 'keep = "P50D"'))
+    clinic.wb = Workbench.open(clinic.path, now=lambda: clinic.clock)
+    for days, there in ((56, True), (1, False)):
+        clinic.wait(days)
+        clinic.wb.purge(as_of="today")
+        assert (clinic.path / "keys/tombstone-2026-08-01-a.key").exists() is there
