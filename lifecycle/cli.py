@@ -186,6 +186,19 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def run(
+    notebook: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="A name such as 50_purge, or a file.")],
+    values: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    names: Annotated[list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="A parameter.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a notebook through papermill, guarded, and keep it under reports/."""
+    if len(names or ()) != len(values or ()):
+        raise UsageError("A parameter needs a name and a value.", "lifecycle run NOTEBOOK -p NAME VALUE")
+    _print(_workbench().run_notebook(notebook, dict(zip(names or (), values or (), strict=True))), as_json)
+
+
+@app.command()
 def demo(folder: Annotated[Path | None, typer.Argument(metavar="DIR")] = None, as_json: AsJson = False) -> None:
     """Run the whole cycle on made-up data, then say where the report is."""
     from lifecycle.workbench.demo import demonstrate

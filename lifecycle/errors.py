@@ -41,6 +41,10 @@ class LifecycleError(Exception):
     def __str__(self) -> str:
         return f"{self.fact}\n\nhint: {self.hint}" if self.hint else self.fact
 
+    def _render_traceback_(self) -> list[str]:
+        # IPython asks for this: a notebook shows the fact and the hint, no frames and nothing that led here.
+        return [f"{type(self).__name__}: {self}"]
+
 
 class FindingsFailed(LifecycleError):
     """Something was checked and did not pass (exit 1); raised by ``raise_if_failed`` only."""

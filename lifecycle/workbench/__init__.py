@@ -31,12 +31,14 @@ from lifecycle.workbench.results import (
     Reported,
     VerifyResult,
 )
+from lifecycle.workbench.running import NotebookVerbs
+from lifecycle.workbench.status import told
 
 __all__ = ["Workbench"]
 
 
 @guard_verbs
-class Workbench(TemplateVerbs, RestoreVerbs):
+class Workbench(TemplateVerbs, RestoreVerbs, NotebookVerbs):
     """A workspace and everything that can be done with it.
 
     Every verb is spelled like its command. Results are frozen dataclasses with ``frame`` (polars), ``summary()``,
@@ -195,6 +197,7 @@ class Workbench(TemplateVerbs, RestoreVerbs):
         path = approvals.write_standing(self._workspace, standing, Path(key) if key else None)
         return Approved(None, None, standing.signed, role, path)
 
+    @told
     def purge(self, run_id: str | None = None, *, as_of: str | date | None = None) -> Purged:
         """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
 

@@ -71,7 +71,7 @@ class Result:
 
         return result_html(self)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, bool]]:
+    def _repr_mimebundle_(self, **_asked: Any) -> tuple[dict[str, str], dict[str, bool]]:
         # A guarded run of a notebook keeps only what bears this mark; see workbench.running.
         words = ", ".join(f"{key}={value}" for key, value in self.summary().items())
         return {"text/html": self._repr_html_(), "text/plain": f"{type(self).__name__}({words})"}, OURS

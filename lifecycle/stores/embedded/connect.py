@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,10 @@ def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConne
     # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call.
     temporary = path.with_name(path.name + ".tmp")
     try:
-        # Else DuckDB draws its progress on standard output, even into a pipe.
-        connection.execute("SET enable_progress_bar = false")
+        # Else DuckDB draws its progress on standard output, even into a pipe. In a notebook without ipywidgets it
+        # can draw none and refuses the setting altogether.
+        with suppress(duckdb.InvalidInputException):
+            connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")

@@ -1,0 +1,118 @@
+"""``reports/lifecycle.prom``: what a monitoring system must know, so that a job that did not run is noticed.
+
+Prometheus' textfile format. Written after each purge, whatever came of it, under another name and renamed; counts and
+times of runs only. What could not be read is left out rather than repeated from yesterday.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+from lifecycle.deletion import documents as doc
+from lifecycle.deletion.dates import cutoffs, overdue_days
+from lifecycle.errors import LifecycleError, StoreError
+from lifecycle.workbench import approvals, artefacts
+from lifecycle.workbench.results import Purged
+from lifecycle.workbench.workspace import Workspace
+
+FILE_NAME = "lifecycle.prom"
+
+P = ParamSpec("P")
+
+
+_Sample = tuple[str, str, float]
+"""Name without prefix, help, value."""
+
+
+def told(purge: Callable[P, Purged]) -> Callable[P, Purged]:
+    """Let a purge write the status file and remove artefacts that fell due, whether it succeeds or fails."""
+
+    @wraps(purge)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Purged:
+        workspace, code = args[0]._workspace, 70  # type: ignore[attr-defined]
+        try:
+            purged = purge(*args, **kwargs)
+            code = purged.exit_code
+        except LifecycleError as error:
+            code = error.exit_code
+            raise
+        finally:
+            # Neither may hide what the purge itself has to say.
+            with suppress(Exception):
+                artefacts.age(workspace)
+            with suppress(Exception):
+                write(workspace, code)
+        return purged
+
+    return call
+
+
+def write(workspace: Workspace, exit_code: int) -> Path:
+    """Write the status file after a purge that ended with ``exit_code``."""
+    label = workspace.settings.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    lines = []
+    for name, words, value in _samples(workspace, exit_code):
+        lines += [f"# HELP lifecycle_{name} {words}", f"# TYPE lifecycle_{name} gauge"]
+        lines += [f'lifecycle_{name}{{workspace="{label}"}} {value:.0f}']
+    path = workspace.path / "reports" / FILE_NAME
+    new = path.with_name(f".{FILE_NAME}.{os.getpid()}")
+    try:
+        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        new.chmod(0o644)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    return path
+
+
+def _samples(workspace: Workspace, exit_code: int) -> Iterator[_Sample]:
+    yield "last_attempt_timestamp_seconds", "When a purge last ended, well or badly.", workspace.now().timestamp()
+    yield "last_exit_code", "Exit code of that purge; 0 is good.", exit_code
+    with suppress(Exception):
+        yield from _from_evidence(workspace)
+    with suppress(Exception):
+        yield from _from_approvals(workspace)
+    if exit_code != StoreError.exit_code:  # it would only wait once more for whoever holds the store
+        with suppress(Exception):
+            yield from _from_store(workspace)
+
+
+def _from_evidence(workspace: Workspace) -> Iterator[_Sample]:
+    ledger = workspace.ledger()
+    sealed = [run for run in ledger.runs() if doc.RECORD in ledger.listing(run)]
+    ends = [doc.predicate_of(ledger.read(run, doc.RECORD))["recordedAt"] for run in sealed]
+    if ends:
+        last = max(datetime.fromisoformat(end) for end in ends)
+        yield "last_success_timestamp_seconds", "When a deletion run was last sealed.", last.timestamp()
+    ended = {doc.RECORD, doc.ABORTED}
+    begun = [run for run in ledger.runs() if doc.INTENT in ledger.listing(run) and not ended & ledger.listing(run)]
+    yield "open_runs", "Deletion runs that began and are not finished.", len(begun)
+
+
+def _from_approvals(workspace: Workspace) -> Iterator[_Sample]:
+    given = approvals.standing(workspace)
+    if given is not None:
+        end = datetime.combine(given.until + timedelta(days=1), time(), workspace.settings.zone)
+        yield "approval_expires_timestamp_seconds", "When the standing approval ends.", end.timestamp()
+
+
+def _from_store(workspace: Workspace) -> Iterator[_Sample]:
+    settings, today = workspace.settings, workspace.today
+    rules = {name: settings.rule(name) for name in settings.rules}
+    limits = {name: cutoffs(rule, today, settings.zone) for name, rule in rules.items()}
+    counts = workspace.store.counts(limits)
+    overdue = sum(
+        each.rows
+        for each in workspace.store.day_counts(limits, settings.zone)
+        if each.day_0 and not each.held and overdue_days(each.day_0, rules[each.dataset], today) > 0
+    )
+    yield "due_records", "Records that are due today and not under a hold.", sum(one.due - one.held for one in counts)
+    yield "overdue_records", "Records that should have gone before today.", overdue
+    yield "held_records", "Records that are due and stay under a hold.", sum(one.held for one in counts)
+    yield "stored_records", "Records in the managed stores.", sum(one.before for one in counts)
