@@ -93,10 +93,12 @@ class DeletionRuns:
         self._refuse_future(as_of)
         with self._ledger.locked():
             run_id = self._ledger.new_run_id(as_of)
-            key = self._ledger.tombstone_key(run_id, create=True)
             after_restore = trigger == restore.TRIGGER
             rests_on = restore.living_runs(self._ledger) if after_restore else ()
             due = restore.with_tombstones(self._cutoffs(as_of), self._ledger, rests_on)
+            # A store that cannot be read must not leave a key without a plan behind.
+            counts = tuple(each for store in self._stores for each in store.counts(due))
+            key = self._ledger.tombstone_key(run_id, create=True)
             tombstones = self._tombstones(due, key)
             plan = Plan(
                 run_id=run_id,
@@ -104,7 +106,7 @@ class DeletionRuns:
                 time_zone=self._policy.zone.key,
                 policy_sha256=self._policy.sha256,
                 rules=tuple(self._policy.rules.values()),
-                stores=tuple(counts for store in self._stores for counts in store.counts(due)),
+                stores=counts,
                 due_set=self._digests.due_set(key, tombstones),
                 count=tombstones.len(),
                 tombstone_key_id=doc.sha256_hex(key)[:16],
