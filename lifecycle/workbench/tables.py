@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lifecycle.errors import UsageError
 from lifecycle.report.speech import Speech, clean
 
-if TYPE_CHECKING:
-    from lifecycle.workbench.results import Result
+
+class Tabular(Protocol):
+    """What a result gives for its tables."""
+
+    def summary(self) -> dict[str, Any]: ...
+    def table_rows(self) -> tuple[dict[str, Any], ...]: ...
+
 
 MOST_ROWS = 200
 """A notebook shows this many rows and says how many more there are; ``frame`` and ``to_json`` have them all."""
@@ -47,7 +52,7 @@ _SORT = (
 )
 
 
-def result_html(result: Result, language: str = "en") -> str:
+def result_html(result: Tabular, language: str = "en") -> str:
     """Return the numbers of a result, then its rows.
 
     Raises
@@ -98,7 +103,7 @@ def refuse_language(language: object) -> str:
     return language
 
 
-def _numbers(result: Result) -> list[tuple[str, Any]]:
+def _numbers(result: Tabular) -> list[tuple[str, Any]]:
     return [(key, value) for key, value in result.summary().items() if value not in ("", None)]
 
 
