@@ -311,7 +311,6 @@ def test_files_are_short() -> None:
     assert set(LONGER_FILES) <= set(long)
 
 
-@pytest.mark.skipif(not (PACKAGE / "cli.py").exists(), reason="the command line is not built yet")
 def test_help_imports_nothing_slow() -> None:
     """``lifecycle --help`` answers within a quarter of a second because it loads none of these."""
     code = f"import sys, lifecycle.cli; print([m for m in {NOT_FOR_HELP!r} if m in sys.modules])"

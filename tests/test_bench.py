@@ -10,10 +10,9 @@ import pytest
 
 from bench import ingest, purge
 from bench.__main__ import BENCHES, described
-from bench.measure import LIFECYCLE, BenchError, Cost, Limits, Result, expect, in_turn, python
+from bench.measure import BenchError, Cost, Limits, Result, expect, in_turn, python
 
 ROOT = Path(__file__).parents[1]
-BUILT = (ROOT / "lifecycle" / "cli.py").exists()
 
 
 def test_the_peak_is_the_childs_own() -> None:
@@ -86,7 +85,6 @@ def test_the_peers_do_the_bare_minimum_and_do_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (BUILT and LIFECYCLE.exists()), reason="the command line is not built or not installed yet")
 def test_every_bench_runs_at_a_small_size(tmp_path: Path) -> None:
     """``python -m bench`` goes through with the real command line and prints a ratio for each."""
     words = [sys.executable, "-m", "bench", "--scale", "0.002", "--runs", "1", "--folder", str(tmp_path)]

@@ -16,21 +16,8 @@ from typing import Any
 import pytest
 
 DESIGNED = {
-    *(
-        "init",
-        "ingest",
-        "check",
-        "plan",
-        "approve",
-        "purge",
-        "verify",
-        "report",
-        "preview",
-        "hold",
-        "subject",
-        "explain",
-    ),
-    *("restore", "doctor", "run", "serve", "demo"),
+    *("init", "ingest", "check", "plan", "approve", "purge", "verify", "report", "preview", "hold"),
+    *("subject", "explain", "restore", "doctor", "run", "serve", "demo"),
 }
 JSON_KEYS = {
     "init": {"path"},
