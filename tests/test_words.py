@@ -14,7 +14,7 @@ from lifecycle.workbench import Workbench
 
 ROOT = Path(__file__).parents[1]
 ALONE = {"demo", "preview"}  # functions beside the class: templates may lie anywhere, and demo makes its workspace
-READERS = {"show", "tell", "status", "preview"}  # for notebooks and pages: they show, and do nothing
+READERS = {"prose", "files"}  # for notebooks: they show, and do nothing
 ELSEWHERE = {"path", "today", "created"}  # what a workbench knows of itself
 
 
@@ -34,7 +34,7 @@ def spoken() -> set[str]:
 
 
 def methods() -> set[str]:
-    return {name for name in vars(Workbench) if not name.startswith("_")} - ELSEWHERE
+    return {name for name in dir(Workbench) if not name.startswith("_")} - ELSEWHERE
 
 
 def headings(text: str) -> dict[str, str]:

@@ -43,8 +43,9 @@ def guarded(verb: Callable[P, T]) -> Callable[P, T]:
 
 
 def guard_verbs(bench: type[T]) -> type[T]:
-    """Put every public method of a class under :func:`guarded`, new ones too."""
-    for name, member in list(vars(bench).items()):
+    """Put every public method of a class under :func:`guarded`, inherited and new ones too."""
+    members = {name: member for base in reversed(bench.__mro__[:-1]) for name, member in vars(base).items()}
+    for name, member in members.items():
         if name.startswith("_"):
             continue
         if isinstance(member, classmethod):
