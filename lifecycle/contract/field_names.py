@@ -7,6 +7,8 @@ import unicodedata
 
 UNNAMED = "(unnamed field)"
 
+_LONGEST = 120
+
 _SHOWABLE = re.compile(r"[A-Za-zÄÖÜäöüß_][A-Za-z0-9ÄÖÜäöüß_.\-]{0,63}")
 
 _ALIASES = {
@@ -52,9 +54,9 @@ def showable(name: str) -> str:
     >>> showable("notes"), showable("erika@example.org"), showable("0152 28817386")
     ('notes', '(unnamed field)', '(unnamed field)')
     """
-    parts = name.split(".")
+    parts = name[: _LONGEST + 1].split(".")
     looks_like_one = all(_SHOWABLE.fullmatch(part) for part in parts) and not re.search(r"\d{5}", name)
-    return name if looks_like_one and len(name) <= 120 else UNNAMED
+    return name if looks_like_one and len(name) <= _LONGEST else UNNAMED
 
 
 def meant_field(name: str) -> str | None:
@@ -76,6 +78,8 @@ def folded(name: str) -> str:
     >>> folded("Straße_2"), folded("additional12")
     ('strasse', 'additional')
     """
+    if len(name) > _LONGEST:  # no field is called that; and the search below is quadratic
+        return ""
     plain = unicodedata.normalize("NFKD", name.translate(_TO_ASCII)).casefold()
     letters = re.sub(r"[^a-z0-9]", "", plain)
     return re.sub(r"(duplicated|copy|kopie)?\d*$", "", letters)

@@ -156,14 +156,15 @@ def _column(document: Document, i: int, prop: Property, dtype: object) -> Column
         raise document.error(
             (*loc, "logicalTypeOptions", "pattern"),
             f"the pattern of '{prop.name}' cannot be used.",
-            "no look-around, no back-references, no repetition of a repetition such as (a+)+; at most 1,000 characters",
+            "no look-around, no back-references, no repetition of a repetition or choice such as (a+)+ or (a|b)*;"
+            " at most 1,000 characters",
         )
     return column
 
 
 def _usable(pattern: str) -> bool:
     """Whether polars takes the pattern, and no engine that backtracks can be made to hang by it."""
-    if len(pattern) > 1_000 or re.search(r"[+*}]\)?[+*]|\([^()]*[+*]\)[+*{]", _without_literals(pattern)):
+    if len(pattern) > 1_000 or re.search(r"[+*}]\)?[+*]|\([^()]*[+*|][^()]*\)[+*{]", _without_literals(pattern)):
         return False
     try:
         with warnings.catch_warnings():
@@ -179,7 +180,7 @@ def _without_literals(pattern: str) -> str:
     """The skeleton of a pattern: escapes and classes gone; a group that begins with a fixed character is no danger."""
     skeleton = re.sub(r"\\.", "x", pattern)
     skeleton = re.sub(r"\[[^\]]*\]", "C", skeleton)
-    return re.sub(r"\((?:\?:)?x[^()]*\)", "G", skeleton)
+    return re.sub(r"\((?:\?:)?x[^()|]*\)", "G", skeleton)
 
 
 def _refuse_health(document: Document, loc: tuple[str | int, ...], name: str) -> None:

@@ -8,6 +8,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lifecycle.contract.check import check_batches
+from lifecycle.contract.field_names import UNNAMED, meant_field, showable
+from lifecycle.contract.json_text import hidden_keys
 from lifecycle.contract.labelled import labelled_set
 from lifecycle.contract.load import default_contracts
 from lifecycle.contract.rows import conformed
@@ -111,3 +114,26 @@ PIECES = st.sampled_from(
 def test_any_mixture_of_pieces_gives_the_same_without_the_sieves(field: str, values: list[str]) -> None:
     """Names, numbers, codes and signs in any order."""
     assert differences(field, values) == 0
+
+
+@given(
+    field=st.sampled_from(EVERYWHERE),
+    values=st.lists(st.one_of(st.none(), st.text(max_size=40), st.binary(max_size=20)), max_size=6),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_text_and_no_bytes_make_the_check_fail(field: str, values: list[str | bytes | None]) -> None:
+    """Whatever was typed, pasted or stored there."""
+    texts = [value for value in values if not isinstance(value, bytes)]
+    assert differences(field, [text for text in texts if text is not None]) == 0
+    raw = [value for value in values if not isinstance(value, str)]
+    frame = conformed_rows(field, []).select(EVENTS_SCHEMA.keys()).clear(len(raw))
+    frame = frame.with_columns(pl.Series(field, raw, dtype=pl.Binary))
+    assert check_batches(CONTRACT, [frame], store="workspace")
+
+
+def test_names_and_keys_of_a_megabyte_are_not_searched_forever() -> None:
+    """A key in a JSON text can be as long as the text."""
+    key = "1" * 1_000_000 + "a"
+    assert hidden_keys(f'{{"{key}": 1}}') == {UNNAMED}
+    assert meant_field(key) is None
+    assert showable(key) == UNNAMED
