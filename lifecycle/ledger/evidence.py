@@ -6,9 +6,8 @@ leaves behind is tiles ahead of the checkpoint, and the checkpoint is the truth.
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -18,10 +17,11 @@ from pathlib import Path
 from typing import Self
 
 from lifecycle.errors import ConfigurationError, EvidenceError
-from lifecycle.ledger import files, note, tiles
+from lifecycle.ledger import files, note, statements, tiles
 from lifecycle.ledger.keys import KeyFolder
 from lifecycle.ledger.lock import FolderLock
-from lifecycle.ledger.merkle import Tree, inclusion_holds, leaf_hash
+from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders
+from lifecycle.ledger.merkle import Tree, leaf_hash
 from lifecycle.model import Checkpoint
 
 RUN_FILES = (
@@ -50,12 +50,14 @@ class EvidenceLedger:
 
     Parameters
     ----------
-    evidence, keys : Path
-        The evidence folder, and the keys folder outside it.
+    evidence : Path
+        The evidence folder; logs of closed years lie beside it (``evidence-<year>``) and are read, never written.
+    keys : Path or KeyFolder
+        The keys folder outside the evidence; a ``KeyFolder`` where the seed comes from elsewhere.
     origin : str
         Name of the log, such as ``clinic.example.org/lifecycle``; also the name of its key.
     now : callable, optional
-        The wall clock (aware, UTC), asked only when the destruction of a key is written down.
+        The wall clock (aware, UTC), asked only when the ledger itself writes something down.
 
     Raises
     ------
@@ -64,22 +66,28 @@ class EvidenceLedger:
         ours is missing or a link, a key can be read by others, or a write failed.
     """
 
-    def __init__(self, evidence: Path, keys: Path, origin: str, now: Callable[[], datetime] | None = None) -> None:
-        if evidence.resolve() in (keys.resolve(), *keys.resolve().parents):
+    def __init__(
+        self, evidence: Path, keys: Path | KeyFolder, origin: str, now: Callable[[], datetime] | None = None
+    ) -> None:
+        self._keys = keys if isinstance(keys, KeyFolder) else KeyFolder(keys)
+        lies_in = self._keys.path.resolve()
+        if evidence.resolve() in (lies_in, *lies_in.parents):
             raise ConfigurationError("The keys folder lies inside the evidence.", "Name another folder for the keys.")
         try:
             self._origin = note.need_origin(origin)
         except ValueError as error:
             raise ConfigurationError(f"The ledger's origin cannot name a key: {error}.", "lifecycle.toml") from error
         self._evidence = evidence
-        self._keys = KeyFolder(keys)
         self._now = now or (lambda: datetime.now(UTC))
         self._lock = FolderLock(evidence / ".lock")
         self._stopped = self._swept = False
-        self._loaded: tuple[str, Tree, dict[bytes, int]] | None = None
+        self._log = Log(evidence, origin)
+        self._years: dict[int, Log] = {}
 
     @classmethod
-    def create(cls, evidence: Path, keys: Path, origin: str, now: Callable[[], datetime] | None = None) -> Self:
+    def create(
+        cls, evidence: Path, keys: Path | KeyFolder, origin: str, now: Callable[[], datetime] | None = None
+    ) -> Self:
         """Make both folders, the seed, the public key in both spellings and the signed empty checkpoint.
 
         An interrupted call is taken up; evidence that has a checkpoint already is refused.
@@ -91,19 +99,21 @@ class EvidenceLedger:
                 raise EvidenceError("The evidence folder holds a log already.", "lifecycle verify")
             files.make_folder(evidence / "runs")
             signer = ledger._keys.create(origin)
+            ledger._put_once(evidence / "schema-version", [b"%d\n" % SCHEMA_VERSION])
             ledger._put_once(evidence / "log.vkey", [signer.verifier.vkey.encode() + b"\n"])
             ledger._put_once(evidence / "log.pub.pem", [signer.verifier.pem.encode()])
             files.write_durably(evidence / "checkpoint", [signer.checkpoint(0, Tree().root()).encode()])
         return cls.open(evidence, keys, origin, now)
 
     @classmethod
-    def open(cls, evidence: Path, keys: Path, origin: str, now: Callable[[], datetime] | None = None) -> Self:
+    def open(
+        cls, evidence: Path, keys: Path | KeyFolder, origin: str, now: Callable[[], datetime] | None = None
+    ) -> Self:
         """Open existing evidence and check that seed, public key, checkpoint and tiles belong together."""
         ledger = cls(evidence, keys, origin, now)
         if not evidence.is_dir() or evidence.is_symlink():
             raise EvidenceError("There is no evidence folder.", "lifecycle init, or bring the evidence back.")
-        ledger._signer()
-        ledger._load()
+        ledger._signer(ledger._log.load().index_of)
         return ledger
 
     # --- runs ------------------------------------------------------------------------------------
@@ -119,11 +129,14 @@ class EvidenceLedger:
             yield
 
     def runs(self) -> tuple[str, ...]:
-        """Name all runs, oldest first."""
-        folder = self._evidence / "runs"
-        if not folder.is_dir() or folder.is_symlink():
-            raise EvidenceError("The evidence has no runs folder.", "lifecycle verify")
-        return tuple(sorted((each.name for each in folder.iterdir() if _RUN_ID.fullmatch(each.name)), key=_run_order))
+        """Name all runs, those of closed years too, oldest first."""
+        found: set[str] = set()
+        for log in [self._log, *self._closed()]:
+            folder = log.folder / "runs"
+            if not folder.is_dir() or folder.is_symlink():
+                raise EvidenceError("The evidence has no runs folder.", "lifecycle verify")
+            found.update(each.name for each in folder.iterdir() if _RUN_ID.fullmatch(each.name))
+        return tuple(sorted(found, key=_run_order))
 
     def new_run_id(self, as_of: date) -> str:
         """Name the next run of a day: ``2026-10-01-a`` to ``-z``, then ``-aa``; never one that had a key."""
@@ -145,16 +158,12 @@ class EvidenceLedger:
     def write_once(self, run_id: str, name: str, data: bytes) -> None:
         """Write a file that is never written again; an existing one must be identical, else ``EvidenceError``."""
         with self._writing():
-            path = self._run_file(run_id, name)
-            files.make_folder(path.parent)
-            self._put_once(path, [data])
+            self._put_once(self._writable(run_id, name), [data])
 
     def write_lines_once(self, run_id: str, name: str, lines: Iterable[str]) -> str:
         """Stream lines (without their ends) into a file and give the SHA-256 of the file in hex."""
         with self._writing():
-            path = self._run_file(run_id, name)
-            files.make_folder(path.parent)
-            return self._put_once(path, _chunks(lines))
+            return self._put_once(self._writable(run_id, name), _chunks(lines))
 
     # --- the log ---------------------------------------------------------------------------------
 
@@ -163,48 +172,50 @@ class EvidenceLedger:
         return self.append_all([leaf])[0]
 
     def append_all(self, leaves: Iterable[bytes]) -> list[int]:
-        """Append several leaves under one checkpoint; those that are in the log already keep their index."""
+        """Append several leaves under one checkpoint; those that a log has already keep their index."""
         with self._writing():
-            _, tree, index_of = self._load()
+            _, tree, index_of = self._log.load()
             old, fresh, indexes = len(tree), [], []
-            self._loaded = None  # if anything below fails, the disk is asked again
+            self._log.forget()  # if anything below fails, the disk is asked again
             for leaf in leaves:
                 if len(leaf) > tiles.MAX_LEAF_BYTES:
                     raise EvidenceError(f"A leaf has {len(leaf)} bytes; a leaf is under 64 KiB.")
                 value = leaf_hash(leaf)
-                if value not in index_of:
-                    index_of[value] = len(tree)
+                found = index_of[value] if value in index_of else self._closed_index(value)
+                if found is None:
+                    found = index_of[value] = len(tree)
                     tree.add(value)
                     fresh.append(leaf)
-                indexes.append(index_of[value])
+                indexes.append(found)
             if fresh:
                 tiles.write_growth(self._evidence, tree, old, fresh)
-                text = self._signer().checkpoint(len(tree), tree.root())
+                text = self._signer(index_of).checkpoint(len(tree), tree.root())
                 files.write_durably(self._evidence / "checkpoint", [text.encode()])
                 tiles.remove_superseded(self._evidence, old, len(tree))
             return indexes
 
     def contains(self, leaf: bytes) -> bool:
-        """Tell whether these bytes are a leaf under the signed checkpoint."""
-        return leaf_hash(leaf) in self._load()[2]
+        """Tell whether these bytes are a leaf under the signed checkpoint of today's log, or a closed one."""
+        return any(log.contains(leaf) for log in [self._log, *self._closed()])
 
     def write_proof(self, run_id: str, name: str) -> None:
         """Write ``<name>.tlog-proof`` beside a file whose bytes are a leaf; an older good proof stays."""
         with self._writing():
             value = leaf_hash(self.read(run_id, name))
-            text, tree, index_of = self._load()
+            home = self._home(run_id)
+            text, tree, index_of = home.load()
             if value not in index_of:
                 raise EvidenceError(f"Run {run_id}: {name} is not in the log, so nothing proves it.")
             path = self._run_file(run_id, f"{name}.tlog-proof")
             if files.present(path):
-                self._need_good_proof(run_id, files.read_file(path), value)
+                home.need_good_proof(run_id, files.read_file(path), value)
                 return
             proof = tree.inclusion_proof(index_of[value], len(tree))
             self._put_once(path, [note.spell_proof(index_of[value], proof, text).encode()])
 
     def consistency_proof(self, old_size: int) -> list[bytes]:
         """Prove that the log of ``old_size`` leaves (at least 1) is a prefix of today's (RFC 9162, 2.1.4)."""
-        tree = self._load()[1]
+        tree = self._log.load().tree
         try:
             return tree.consistency_proof(old_size, len(tree))
         except ValueError as error:
@@ -212,7 +223,7 @@ class EvidenceLedger:
 
     def checkpoint(self) -> Checkpoint:
         """Give the signed head of the log."""
-        return self._parse(self._load()[0])
+        return self._log.checkpoint()
 
     # --- keys ------------------------------------------------------------------------------------
 
@@ -239,27 +250,44 @@ class EvidenceLedger:
             self._keys.destroy_tombstone_key(run_id)
             if "1-plan.json" not in self.listing(run_id):
                 return
-            path = self._evidence / "keys-log" / f"tombstone-{run_id}.json"
-            if not files.present(path):
-                files.make_folder(path.parent)
-                self._put_once(path, [self._destruction(run_id)])
-            self.append(files.read_file(path))
+            home = self._home(run_id)
+            year = None if home is self._log else next(year for year, log in self._years.items() if log is home)
+            name = f"tombstone-{run_id}.json"
+            if year is not None and files.present(home.folder / STATEMENTS / name):
+                return  # it was written down before that year was closed
+            self._state(
+                name, lambda: statements.key_destroyed(run_id, self.read(run_id, "1-plan.json"), self._now(), year)
+            )
 
-    def _destruction(self, run_id: str) -> bytes:
-        plan = sha256(self.read(run_id, "1-plan.json")).hexdigest()
-        statement = {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": f"runs/{run_id}/1-plan.json", "digest": {"sha256": plan}}],
-            "predicateType": "urn:lifecycle:tombstone-key:v1",
-            "predicate": {
-                "event": "key-destroyed",
-                "runId": run_id,
-                "recordedAt": self._now().astimezone(UTC).isoformat(timespec="seconds"),
-            },
-        }
-        return json.dumps(statement, indent=2, ensure_ascii=False).encode() + b"\n"
+    def rotate_signing_key(self) -> str:
+        """Let another key sign from now on, and write that down as a leaf of its own; gives the new public key.
+
+        The leaf is the change: before it the old key signs, with it the new one. The statement
+        ``keys-log/signing-key-<n>.json`` holds both public keys and the old one's signature. ``log.vkey`` stays what
+        it was, so that whoever was given it can go on using it. A call that was cut off is taken up by the next.
+        """
+        with self._writing():
+            _, _, index_of = self._log.load()
+            old = self._signer(index_of)
+            known = self._keys.signers(self._origin)
+            if old != known[0]:  # an earlier call was cut off after the leaf
+                self._keys.finish_next()
+                return old.verifier.vkey
+            new = self._keys.next_signer(self._origin)
+            done = sum(leaf_hash(change) in index_of for change in self._log.changes())
+            self._state(f"signing-key-{done + 1}.json", lambda: statements.key_changed(old, new, self._now()))
+            self._keys.take_next()
+            return new.verifier.vkey
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _state(self, name: str, spell: Callable[[], bytes]) -> None:
+        """Make a statement of the ledger's own a file and a leaf; one that is there already is finished."""
+        path = self._evidence / STATEMENTS / name
+        if not files.present(path):
+            files.make_folder(path.parent)
+            self._put_once(path, [spell()])
+        self.append(files.read_file(path))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -288,59 +316,35 @@ class EvidenceLedger:
         files.write_durably(path, _digested(chunks, digest.update))
         return digest.hexdigest()
 
-    def _signer(self) -> note.Signer:
-        signer = self._keys.signer(self._origin)
-        if files.read_file(self._evidence / "log.vkey").strip() != signer.verifier.vkey.encode():
-            raise EvidenceError(
-                "log.vkey does not fit the seed and origin: the evidence belongs to another key.",
-                "Bring back the keys folder that belongs to this evidence, or look at origin in lifecycle.toml.",
-            )
-        return signer
+    def _signer(self, index_of: dict[bytes, int]) -> note.Signer:
+        verifier = self._log.in_force(index_of)
+        for signer in self._keys.signers(self._origin):
+            if signer.verifier == verifier:
+                return signer
+        raise EvidenceError(
+            "The seed does not fit the log's key: the evidence belongs to another key.",
+            "Bring back the keys folder that belongs to this evidence, or look at origin in lifecycle.toml.",
+        )
 
-    def _load(self) -> tuple[str, Tree, dict[bytes, int]]:
-        """Checkpoint, tree and index of leaves; read again only when the checkpoint changed."""
-        for attempt in range(3):
-            text = files.read_file(self._evidence / "checkpoint").decode(errors="replace")
-            if self._loaded is None or self._loaded[0] != text:
-                try:
-                    self._loaded = self._read_log(text)
-                except EvidenceError:  # another process may have grown the log meanwhile
-                    if attempt == 2 or files.read_file(self._evidence / "checkpoint").decode(errors="replace") == text:
-                        raise
-                    continue
-            break
-        assert self._loaded is not None
-        return self._loaded
-
-    def _read_log(self, text: str) -> tuple[str, Tree, dict[bytes, int]]:
-        head = self._parse(text)
-        tree = tiles.load_tree(self._evidence, head.size)
-        if tree.root() != b64decode(head.root):
-            raise EvidenceError("The tiles of the log do not give the root that was signed.", "lifecycle verify")
-        return text, tree, {value: index for index, value in enumerate(tree.levels[0])}
-
-    def _parse(self, text: str) -> Checkpoint:
-        try:
-            return note.parse_checkpoint(text, self._signer().verifier)
-        except ValueError as error:
-            raise EvidenceError(
-                f"The checkpoint cannot be trusted: {error}.",
-                "Bring the evidence back as it was; a checkpoint kept elsewhere shows what is missing.",
-            ) from error
-
-    def _need_good_proof(self, run_id: str, data: bytes, value: bytes) -> None:
-        try:
-            index, proof, text = note.parse_proof(data.decode())
-            head = self._parse(text)
-        except ValueError as error:
-            raise EvidenceError(f"Run {run_id}: the existing proof cannot be read.", "lifecycle verify") from error
-        if not inclusion_holds(index, head.size, value, proof, b64decode(head.root)):
-            raise EvidenceError(f"Run {run_id}: the existing proof does not hold.", "lifecycle verify")
-
-    def _run_folder(self, run_id: str) -> Path:
+    def _home(self, run_id: str) -> Log:
+        """Find the log that a run lies in; today's one for a run that is not there yet."""
         if not _RUN_ID.fullmatch(run_id):
             raise EvidenceError("A run id has letters, digits and hyphens only.", "lifecycle plan")
-        folder = self._evidence / "runs" / run_id
+        logs = [self._log, *self._closed()]
+        return next((log for log in logs if os.path.lexists(log.folder / "runs" / run_id)), self._log)
+
+    def _closed(self) -> list[Log]:
+        """Give the logs of closed years, the newest first."""
+        folders = closed_folders(self._evidence)
+        for year, folder in folders.items():
+            self._years.setdefault(year, Log(folder, self._origin))
+        return [self._years[year] for year in folders]
+
+    def _closed_index(self, value: bytes) -> int | None:
+        return next((log.load().index_of[value] for log in self._closed() if value in log.load().index_of), None)
+
+    def _run_folder(self, run_id: str) -> Path:
+        folder = self._home(run_id).folder / "runs" / run_id
         if folder.is_symlink() or folder.parent.is_symlink():
             raise EvidenceError(f"Run {run_id}: its folder is a symbolic link.", "Look who put it there.")
         return folder
@@ -349,6 +353,13 @@ class EvidenceLedger:
         if name not in RUN_FILES:
             raise EvidenceError("A run's folder holds the named files only; this name is none of them.")
         return self._run_folder(run_id) / name
+
+    def _writable(self, run_id: str, name: str) -> Path:
+        path = self._run_file(run_id, name)
+        if self._home(run_id) is not self._log and not files.present(path):
+            raise EvidenceError(f"Run {run_id} lies in the log of a closed year; nothing is added to it.")
+        files.make_folder(path.parent)
+        return path
 
 
 def _chunks(lines: Iterable[str]) -> Iterator[bytes]:

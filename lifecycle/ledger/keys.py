@@ -1,52 +1,115 @@
-"""The key folder: the log's seed and one tombstone key a run, readable by their owner alone.
+"""The keys: the log's seed and one tombstone key a run, readable by their owner alone.
 
-It lies outside the evidence and outside the backups of the data. Secrets are raw bytes and never part of a
-message or a repr.
+They lie in a folder outside the evidence and outside the backups of the data; the seed may come from elsewhere, and
+a second holder may have a copy of everything. Secrets are raw bytes and never part of a message or a repr.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from lifecycle.errors import EvidenceError
-from lifecycle.ledger import files
+from lifecycle.ledger import files, holders
 from lifecycle.ledger.note import Signer
 
 SEED = "log.seed"
-KEY_BYTES = 32
+NEXT_SEED = "log.seed.next"
+KEY_BYTES = holders.KEY_BYTES
 
 
 class KeyFolder:
-    """Reads and writes the secrets; everything in it has mode 0600, the folder 0700."""
+    """Reads and writes the secrets; everything in it has mode 0600, the folder 0700.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : Path
+    seed, next_seed : str
+        Where the log's seed comes from: ``file``, ``env:NAME`` or ``command:PROGRAM ARGS``. ``next_seed`` is the
+        coming one of a rotation, where it is no file.
+    second_holder : str
+        Empty, or ``command:PROGRAM ARGS``: gets every key on standard input when it is made
+        (:class:`lifecycle.ledger.holders.Program`).
+    """
+
+    def __init__(self, path: Path, seed: str = "file", next_seed: str = "", second_holder: str = "") -> None:
         self.path = path
+        self.in_file = seed == "file"
+        self._sources = [source for source in (seed, next_seed) if source and source != "file"]
+        self._seeds: list[bytes] = []
+        self._second = holders.Program(second_holder.removeprefix("command:")) if second_holder else None
+        for source in self._sources:
+            if source.startswith("env:"):
+                holders.hide(source.removeprefix("env:"))
 
     def create(self, origin: str) -> Signer:
         """Make the folder and the seed; what an interrupted call left is taken up."""
         files.make_folder(self.path, 0o700)
         self._need_private(self.path)
-        if not files.present(self.path / SEED):
-            self._write(SEED, secrets.token_bytes(KEY_BYTES))
-        return self.signer(origin)
+        if self.in_file and not files.present(self.path / SEED):
+            self._make(SEED, secrets.token_bytes(KEY_BYTES))
+        return self.signers(origin)[0]
 
-    def signer(self, origin: str) -> Signer:
-        """Give the log's signing key.
+    def signers(self, origin: str) -> list[Signer]:
+        """Give the log's signing key and, while it is being replaced, the coming one.
 
         Raises
         ------
         EvidenceError
             The seed is lost, has a wrong length, or can be read by others.
         """
+        if not self.in_file:
+            self._seeds = self._seeds or [_from_elsewhere(source) for source in self._sources]
+            return [Signer(origin, seed) for seed in self._seeds]
         if not files.present(self.path / SEED):
             raise EvidenceError(
                 f"The log's seed ({SEED}) is not in the keys folder: nothing can be signed.",
                 "Bring it back from its second holder. Without it, close this log and begin a new one.",
             )
-        return Signer(origin, self._read(SEED))
+        names = [SEED] + [NEXT_SEED] * files.present(self.path / NEXT_SEED)
+        return [Signer(origin, self._read(name)) for name in names]
+
+    # --- rotation --------------------------------------------------------------------------------
+
+    def next_signer(self, origin: str) -> Signer:
+        """Give the coming signing key; a new one is drawn where the seed is a file."""
+        if self.in_file and not files.present(self.path / NEXT_SEED):
+            self._make(NEXT_SEED, secrets.token_bytes(KEY_BYTES))
+        found = self.signers(origin)
+        if len(found) < 2:
+            raise EvidenceError(
+                "There is no coming seed: the seed is no file, so nobody here can draw one.",
+                'Name it in lifecycle.toml: [ledger] next_seed = "env:NAME" or "command:PROGRAM ARGS".',
+            )
+        return found[1]
+
+    def take_next(self) -> None:
+        """Put the coming seed in the place of the old one, which is gone then."""
+        if not self.in_file or not files.present(self.path / NEXT_SEED):
+            return
+        if self._second:
+            self._second.put(SEED, self._read(NEXT_SEED))
+        try:
+            os.rename(self.path / NEXT_SEED, self.path / SEED)
+        except OSError as error:
+            raise EvidenceError(f"The new seed could not take the old one's place ({error.strerror}).") from error
+        files.sync_folder(self.path)
+        if self._second:
+            self._second.drop(NEXT_SEED)
+
+    def finish_next(self) -> None:
+        """Finish a rotation that was cut off; where the seed is no file, the settings still name the old one."""
+        if not self.in_file:
+            raise EvidenceError(
+                "The coming seed signs already.", "lifecycle.toml: [ledger]: make next_seed the seed, and name another."
+            )
+        self.take_next()
+
+    # --- tombstone keys --------------------------------------------------------------------------
 
     def holds(self, run_id: str) -> bool:
         """Tell whether the run's tombstone key lives."""
@@ -62,17 +125,20 @@ class KeyFolder:
         return self._read(_tombstone_name(run_id))
 
     def create_tombstone_key(self, run_id: str) -> bytes:
-        """Draw a new tombstone key and make it durable before anybody uses it."""
+        """Draw a new tombstone key and make it durable, at its second holder first, before anybody uses it."""
         self._need_private(self.path)
-        key = secrets.token_bytes(KEY_BYTES)
-        self._write(_tombstone_name(run_id), key)
-        return key
+        return self._make(_tombstone_name(run_id), secrets.token_bytes(KEY_BYTES))
 
     def destroy_tombstone_key(self, run_id: str) -> None:
-        """Overwrite and unlink the key. (An SSD or a snapshot may keep the old cells: the report says so.)"""
+        """Overwrite and unlink the key. (An SSD or a snapshot may keep the old cells: the report says so.)
+
+        The second holder destroys it first: a call that is cut off in between finds the own copy and begins again.
+        """
         path = self.path / _tombstone_name(run_id)
         if not self.holds(run_id):
             return
+        if self._second:
+            self._second.drop(path.name)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
             try:
@@ -88,12 +154,44 @@ class KeyFolder:
             ) from error
         files.sync_folder(self.path)
 
+    # --- the second holder -----------------------------------------------------------------------
+
+    def different_at_second_holder(self, origin: str) -> list[str] | None:
+        """Read every living key here and there, and name those that are not the same; None without a second holder.
+
+        Raises
+        ------
+        EvidenceError
+            A key cannot be read here.
+        """
+        if not self._second:
+            return None
+        return [name for name, key in self._living(origin) if not self._held_by_second(name, key)]
+
+    def _living(self, origin: str) -> Iterator[tuple[str, bytes]]:
+        yield SEED, self.signers(origin)[0].seed
+        for path in sorted(self.path.glob("tombstone-*.key")):
+            yield path.name, self._read(path.name)
+
+    def _held_by_second(self, name: str, key: bytes) -> bool:
+        assert self._second is not None
+        try:
+            return hmac.compare_digest(self._second.get(name), key)
+        except EvidenceError:
+            return False
+
+    # --- inside ----------------------------------------------------------------------------------
+
     def sweep(self) -> None:
         """Remove what an interrupted write left."""
         files.sweep(self.path)
 
-    def _write(self, name: str, secret: bytes) -> None:
+    def _make(self, name: str, secret: bytes) -> bytes:
+        # The second holder first: a key that lies here is one that it has.
+        if self._second:
+            self._second.put(name, secret)
         files.write_durably(self.path / name, [secret], 0o600)
+        return secret
 
     def _read(self, name: str) -> bytes:
         self._need_private(self.path)
@@ -112,6 +210,11 @@ class KeyFolder:
             what = "The keys folder" if is_folder else f"{path.name} in the keys folder"
             mode = "700" if is_folder else "600"
             raise EvidenceError(f"{what} can be read or changed by others.", f"chmod {mode} {path}")
+
+
+def _from_elsewhere(source: str) -> bytes:
+    kind, _, rest = source.partition(":")
+    return holders.from_environment(rest) if kind == "env" else holders.Program(rest).seed()
 
 
 def _tombstone_name(run_id: str) -> str:

@@ -59,6 +59,16 @@ class Verifier:
         key = Ed25519PublicKey.from_public_bytes(self.public)
         return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
+    def need_signed(self, text: str, signature: bytes) -> None:
+        """Check a bare signature; ``ValueError`` where it is not this key's."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
+        except InvalidSignature:
+            raise ValueError("the signature does not fit the key") from None
+
     def accepts(self, note: str) -> bool:
         """Tell whether a line of the note is a good signature by this key; lines of other keys are passed over."""
         from cryptography.exceptions import InvalidSignature
@@ -95,16 +105,33 @@ class Signer:
         public = Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
         return Verifier(self.name, public)
 
-    def sign(self, text: str) -> str:
-        """Sign ``text`` (which ends with a line end) and give the whole note."""
+    def sign_bytes(self, text: str) -> bytes:
+        """Sign ``text`` and give the bare signature."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
-        return f"{text}\n— {self.name} {b64encode(self.verifier.key_id + signature).decode()}\n"
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
+
+    def sign(self, text: str) -> str:
+        """Sign ``text`` (which ends with a line end) and give the whole note."""
+        return f"{text}\n— {self.name} {b64encode(self.verifier.key_id + self.sign_bytes(text)).decode()}\n"
 
     def checkpoint(self, size: int, root: bytes) -> str:
         """Spell and sign the head of a log of ``size`` leaves."""
         return self.sign(f"{self.name}\n{size}\n{b64encode(root).decode()}\n")
+
+
+def parse_vkey(vkey: str) -> Verifier:
+    """Read a key in the spelling of signed-note; ``ValueError`` for any other spelling than the one it has."""
+    name, _, rest = vkey.partition("+")
+    raw = strict_base64(rest.partition("+")[2])
+    if len(raw) != 33 or Verifier(name, raw[1:]).vkey != vkey:
+        raise ValueError("it is not a key")
+    return Verifier(name, raw[1:])
+
+
+def key_change(old_vkey: str, new_vkey: str) -> str:
+    """Spell what the old key signs when another takes its place; a checkpoint never looks like it."""
+    return f"deletion-signing-key/v1\n{old_vkey}\n{new_vkey}\n"
 
 
 def parse_checkpoint(text: str, verifier: Verifier) -> Checkpoint:

@@ -20,22 +20,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 PLAN, APPROVAL, SIGNATURE, TOMBSTONES = "1-plan.json", "2-approval.json", "2-approval.json.sig", "tombstones.txt"
 INTENT, DELETED, VERIFIED, RECORD = "3-intent.json", "4-deleted.json", "5-verified.json", "6-record.json"
 ABORTED, PROOF, STAMP = "6-aborted.json", ".tlog-proof", "6-record.json.tlog-proof.tsr"
+SIGNING_KEY = b'"urn:lifecycle:signing-key:v1"'
 FILE = re.compile(  # every file that belongs here
     r"\.lock|checkpoint|log\.(vkey|pub\.pem)|allowed_signers|keys-log/[\w-]+\.json|tile/(\d|entries)/[x\d/.p]+|"
-    r"runs/[A-Za-z0-9-]+/((1-plan|2-approval|3-intent|4-deleted|5-verified|6-record|6-aborted)\.json|tombstones\.txt|"
+    r"schema-version|runs/[A-Za-z0-9-]+/((1-plan|2-approval|3-intent|4-deleted|5-verified|6-record|6-aborted)\.json|tombstones\.txt|"
     r"2-approval\.json\.sig|6-(record|aborted)\.json\.tlog-proof|6-record\.json\.tlog-proof\.tsr)"
 )
 LIMITS = """Not shown: that the operator has not written everything anew (a checkpoint kept elsewhere shows it),
 and that the counts were true (restore the copy from before the run, plan with its asOf and key, compare)."""
 Files = dict[str, bytes]
+Kept = tuple[int, str] | None
+Say = Callable[[str], object]
 Facts = Iterator[tuple[bool | None, str]]  # does it hold (None: not checked), and the words if it does not
 
 
 class Evidence:
     """The folder and what is known of it so far. The checks run in this order, those of a run once a run."""
 
-    def __init__(self, root: Path, vkey: str, kept: tuple[int, str] | None, trusted: Path) -> None:
-        self.root, self.vkey, self.kept, self.trusted, self.at = root, vkey, kept, trusted.resolve(), "the folder"
+    def __init__(self, root: Path, vkey: str, kept: Kept, trusted: dict[str, Path]) -> None:
+        self.root, self.vkey, self.kept, self.trusted, self.at = root, vkey, kept, trusted, "the folder"
         self.tree = cache(self.subtree)
 
     def read(self, name: str) -> bytes:
@@ -74,12 +77,14 @@ class Evidence:
     def signed_size(self, checkpoint: str) -> int:
         """Check a checkpoint: origin, size, root of so many leaves, empty line, `— origin base64(id || signature)`."""
         size, raw = int(checkpoint.split("\n")[1]), b64decode(checkpoint.split(" ")[-1])
-        text = f"{self.name}\n{size}\n{b64encode(self.tree(0, size)).decode()}\n"
-        self.key.verify(raw[4:], text.encode())
-        signed = f"{text}\n— {self.name} {b64encode(raw).decode()}\n"
-        return size if checkpoint == signed and raw[:4] == self.key_id else -1
+        name, key_id, key = [key for first, key in self.keys if first <= size][-1]  # the key in force at that size
+        text = f"{name}\n{size}\n{b64encode(self.tree(0, size)).decode()}\n"
+        key.verify(raw[4:], text.encode())
+        signed = f"{text}\n— {name} {b64encode(raw).decode()}\n"
+        return size if checkpoint == signed and raw[:4] == key_id else -1
 
     def check_leaves(self) -> Facts:
+        yield self.read("schema-version") == b"1\n", "this is evidence of another version than 1"
         self.leaves, self.size = list[bytes](), int(self.read("checkpoint").split(b"\n")[1])
         for data, _, stop in self.tiles("entries", self.size):
             at = 0
@@ -90,15 +95,25 @@ class Evidence:
         self.index = {leaf: index for index, leaf in enumerate(self.leaves)}
         yield len(self.index) == self.size, "the log holds a leaf twice"
 
+    def read_key(self, vkey: str) -> tuple[str, bytes, Ed25519PublicKey]:
+        """Read a key that is spelled `name+hex(id)+base64(01 || public key)`, id = SHA256(name || 0A || 01 || key)."""
+        name, key_id, key = vkey.split("+", 2)
+        raw = b64decode(key)
+        right = (sha256(f"{name}\n".encode() + raw).hexdigest()[:8], raw[:1]) == (key_id, b"\1")
+        return name, bytes.fromhex(key_id if right else ""), Ed25519PublicKey.from_public_bytes(raw[1:])
+
     def check_key_and_signed_root(self) -> Facts:
-        vkey = (self.vkey if "+" in self.vkey else Path(self.vkey).read_text()).strip()
-        self.name, key_id, key = vkey.split("+", 2)
-        raw, self.key_id, named = b64decode(key), bytes.fromhex(key_id), f"{self.name}\n".encode()
-        self.key = Ed25519PublicKey.from_public_bytes(raw[1:])
-        pem = self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        yield raw[:1] == b"\1" and sha256(named + raw).digest()[:4] == self.key_id, "VKEY is not in order"
-        same = (self.read("log.vkey"), self.read("log.pub.pem")) == (f"{vkey}\n".encode(), pem)
-        yield same, "log.vkey or log.pub.pem is not the key that you gave"
+        vkeys = [self.read("log.vkey").decode().removesuffix("\n")]
+        self.keys = [(0, self.read_key(vkeys[0]))]  # each key signs from this size of the log on
+        changes = [(size, leaf) for size, leaf in enumerate(self.leaves, 1) if SIGNING_KEY in leaf]
+        for size, change in [(size, loads(leaf)["predicate"]) for size, leaf in changes]:
+            text = f"deletion-signing-key/v1\n{vkeys[-1]}\n{change['to']}\n"  # signed by the key that it replaces
+            self.keys[-1][1][2].verify(b64decode(change["signature"]), text.encode())
+            vkeys, self.keys = [*vkeys, change["to"]], [*self.keys, (size, self.read_key(change["to"]))]
+        pem = self.keys[0][1][2].public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        same = self.read("log.vkey") == f"{vkeys[0]}\n".encode() and self.read("log.pub.pem") == pem
+        given = (self.vkey if "+" in self.vkey else Path(self.vkey).read_text()).strip()
+        yield same and given in vkeys, "the key that you gave is none of this log's, or log.pub.pem is not log.vkey"
         yield self.signed_size(self.read("checkpoint").decode()) == self.size, "the key did not sign these leaves"
         size, root = self.kept or (0, b64encode(self.tree(0, 0)).decode())
         same = 0 <= size <= self.size and b64encode(self.tree(0, size)).decode() == root
@@ -186,7 +201,7 @@ class Evidence:
         ssh = f"ssh-keygen -Y verify -n deletion-approval -I {role} -s {SIGNATURE} -f", "allowed_signers", APPROVAL
         stamp = f"openssl ts -verify -in {STAMP} -data {RECORD}{PROOF} -CAfile", "ca.pem", RECORD
         for call, trusted, data in [ssh] * (SIGNATURE in have) + [stamp] * (STAMP in have):
-            words, known = [*call.split(" "), str(self.trusted / trusted)], (self.trusted / trusted).is_file()
+            words, known = [*call.split(" "), str(self.trusted[trusted].resolve())], self.trusted[trusted].is_file()
             folder = self.root / "runs" / run
             done = known and subprocess.run(words, cwd=folder, input=have[data], capture_output=True, check=False)
             fact = f"{'refused' if done else 'not checked'}: cd runs/{run} && {call} {trusted} < {data}"
@@ -194,14 +209,11 @@ class Evidence:
 
 
 def verify(
-    evidence: Path,
-    vkey: str,
-    kept: tuple[int, str] | None = None,
-    say: Callable[[str], object] = len,
-    trusted: Path | None = None,
+    evidence: Path, vkey: str, kept: Kept = None, say: Say = len, trusted: Path | None = None, ca: Path | None = None
 ) -> list[tuple[str, str]]:
     """Give name and outcome (passed, failed, unknown) of each check; `say` gets the numbered lines."""
-    e, outcomes = Evidence(evidence, vkey, kept, trusted or evidence), list[tuple[str, str]]()
+    known = {"allowed_signers": (trusted or evidence) / "allowed_signers", "ca.pem": ca or evidence / "ca.pem"}
+    e, outcomes = Evidence(evidence, vkey, kept, known), list[tuple[str, str]]()
     for check in [name for name in vars(Evidence) if name.startswith(("check_", "run_"))]:
         wrong = list[tuple[bool | None, str]]()
         try:

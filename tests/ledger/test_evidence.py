@@ -52,7 +52,7 @@ def test_a_new_ledger_is_an_empty_signed_log(ledger: EvidenceLedger, tmp_path: P
     head = ledger.checkpoint()
     assert (head.origin, head.size, head.root) == (ORIGIN, 0, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
     names = sorted(path.name for path in (tmp_path / "evidence").iterdir())
-    assert names == [".lock", "checkpoint", "log.pub.pem", "log.vkey", "runs"]
+    assert names == [".lock", "checkpoint", "log.pub.pem", "log.vkey", "runs", "schema-version"]
     assert ledger.runs() == ()
 
 
