@@ -81,7 +81,7 @@ def test_a_run_ends_at_every_safe_point_and_goes_on(wb: Workbench, monkeypatch: 
 
 
 def test_there_are_as_many_safe_points_as_are_tested(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seven: before the store is looked at, before anything, before the intent, before the commit, and three after it."""
+    """Seven: two before anything, one before the intent, one before the commit, and three after it."""
     run_id, asked = approved(wb), [0]
 
     def count(switch: StopSwitch) -> bool:

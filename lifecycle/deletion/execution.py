@@ -194,7 +194,9 @@ class Execution:
     def _seal(self, erased: tuple[Erased, ...]) -> str:
         plan = self._plan
         deleted = sum(each.deleted for one in erased for each in one.sets)
-        subjects = self._subjects(doc.PLAN, doc.APPROVAL, doc.TOMBSTONES, doc.INTENT, doc.DELETED, doc.VERIFIED)
+        subjects = self._subjects(
+            doc.PLAN, doc.APPROVAL, doc.SIGNATURE, doc.TOMBSTONES, doc.INTENT, doc.DELETED, doc.VERIFIED
+        )
         counts = {
             "before": plan.before,
             "due": plan.due,
@@ -217,7 +219,7 @@ class Execution:
             yield Residual("tombstone-key", over + timedelta(days=GRACE_DAYS))
 
     def _abort(self, drift: PlanDrift) -> str:
-        subjects = self._subjects(doc.PLAN, doc.APPROVAL, doc.TOMBSTONES, doc.INTENT)
+        subjects = self._subjects(doc.PLAN, doc.APPROVAL, doc.SIGNATURE, doc.TOMBSTONES, doc.INTENT)
         leaf = doc.aborted(self._run_id, subjects, "plan-drift", drift.appeared, drift.vanished, self._now())
         self._ledger.write_once(self._run_id, doc.ABORTED, leaf)
         return self._end(doc.ABORTED)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -39,6 +40,13 @@ class Policy:
     tool_version: str
 
 
+class Signers(Protocol):
+    """Who may sign: each method says in words why an approval is not to be trusted; empty when it is."""
+
+    def doubt(self, role: str, data: bytes, signature: bytes | None) -> str: ...
+    def doubt_standing(self, standing: StandingApproval) -> str: ...
+
+
 class DeletionRuns:
     """Plans, approves and carries out deletion runs.
 
@@ -55,6 +63,8 @@ class DeletionRuns:
         clock, ever ask it.
     stopped : callable, optional
         Tells at every safe point of a run whether somebody wants it to end there.
+    signers : Signers, optional
+        Where the workspace names who may sign; without it an approval needs no signature.
     """
 
     def __init__(
@@ -66,6 +76,7 @@ class DeletionRuns:
         now: Callable[[], datetime],
         *,
         stopped: Callable[[], bool] = lambda: False,
+        signers: Signers | None = None,
     ) -> None:
         self._ledger = ledger
         self._stores = stores
@@ -73,6 +84,7 @@ class DeletionRuns:
         self._digests = digests
         self._now = now
         self._stopped = stopped
+        self._signers = signers
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the evidence alone for more than one call; a second user is told who holds it (``Refused``)."""
@@ -191,6 +203,9 @@ class DeletionRuns:
         excess = standing.limits.exceeded_by(plan)
         if excess:
             raise Refused(f"Run {plan.run_id}: {excess}", hint)
+        doubt = self._signers.doubt_standing(standing) if self._signers else ""
+        if doubt:
+            raise Refused(f"The standing approval {doubt}", "lifecycle approve --standing ... --key SSHKEY")
         self._doubt_clock(hint)
         self.approve(plan.run_id, standing.role, nonce, standing)
 
@@ -273,6 +288,20 @@ class DeletionRuns:
                 f"The approval of run {plan.run_id} says it is signed, but has no signature.",
                 f"lifecycle plan --as-of {plan.as_of}",
             )
+        doubt = self._doubt(approval)
+        if doubt:
+            raise Refused(
+                f"The approval of run {plan.run_id} {doubt}",
+                f"lifecycle plan --as-of {plan.as_of}, then: lifecycle approve RUN --role controller --key SSHKEY",
+            )
+
+    def _doubt(self, approval: Approval) -> str:
+        if self._signers is None:
+            return ""
+        if approval.standing is not None:
+            return self._signers.doubt_standing(approval.standing)
+        signature = self._ledger.read(approval.run_id, doc.SIGNATURE) if approval.signed else None
+        return self._signers.doubt(approval.role, self._ledger.read(approval.run_id, doc.APPROVAL), signature)
 
     # --- after a restore, and in the course of time --------------------------------------------------
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from lifecycle.deletion.documents import StandingApproval
 from lifecycle.errors import ConfigurationError, UsageError
+from lifecycle.ledger import signing
 from lifecycle.workbench.workspace import Workspace
 
 GROUNDS = ("restriction", "legal-duty", "legal-claims", "other")
 """Art. 18 GDPR, Art. 17(3)(b), Art. 17(3)(e), and what a reference explains."""
 
-NAMESPACE = "deletion-approval"
+NAMESPACE = signing.NAMESPACE
 
 
 def standing(workspace: Workspace) -> StandingApproval | None:
@@ -33,6 +34,58 @@ def standing(workspace: Workspace) -> StandingApproval | None:
         hint = "give a new one: lifecycle approve --standing"
         raise ConfigurationError("A standing approval in approvals/ cannot be read.", hint) from None
     return max(given, key=lambda one: one.approved_at, default=None)
+
+
+class AllowedSigners:
+    """Those whom ``approvals/allowed_signers`` names: an approval without one of their signatures counts for nothing.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._path = workspace.approvals_path / signing.ALLOWED
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> AllowedSigners | None:
+        """Return them, or None where the workspace has no such file.
+
+        Raises
+        ------
+        ConfigurationError
+            It is not a plain file.
+        """
+        path = workspace.approvals_path / signing.ALLOWED
+        if not os.path.lexists(path):
+            return None
+        if path.is_symlink() or not path.is_file():
+            raise ConfigurationError(
+                "approvals/allowed_signers is not a plain file.", "put the file itself there: ROLE KEYTYPE KEY, a line"
+            )
+        return cls(workspace)
+
+    def doubt(self, role: str, data: bytes, signature: bytes | None) -> str:
+        """Say why a signature by this role over these bytes is not to be trusted; empty when it is."""
+        if signature is None:
+            return "is not signed, and approvals/allowed_signers asks for it."
+        if signing.signature_holds(data, signature, role, self._path):
+            return ""
+        return f"is not signed by a key that approvals/allowed_signers names for {role}."
+
+    def doubt_standing(self, standing: StandingApproval) -> str:
+        """The same of a standing approval, whose signature lies beside it."""
+        data = standing.to_bytes()
+        for path in sorted(self._workspace.approvals_path.glob("standing-*.json")):
+            beside = path.with_name(path.name + ".sig")
+            if path.read_bytes() == data and beside.is_file() and not beside.is_symlink():
+                return self.doubt(standing.role, data, beside.read_bytes())
+        return self.doubt(standing.role, data, None)
+
+    def remember(self) -> None:
+        """Keep them beside the evidence, where the verifier looks."""
+        signing.remember_signers(self._workspace.evidence_path, self._path.read_bytes())
 
 
 def write_standing(workspace: Workspace, approval: StandingApproval, key: Path | None) -> Path:

@@ -33,10 +33,12 @@ def alone(workspace: Workspace) -> Iterator[DeletionRuns]:
         Somebody else is at work (the fact says who), or a stop was asked for; nothing was begun.
     """
     with StopSwitch(workspace.path).armed() as switch:
-        runs = workspace.runs(__version__, stopped=switch)
+        signers = approvals.AllowedSigners.of(workspace)
+        runs = workspace.runs(__version__, stopped=switch, signers=signers)
         with runs.alone():
-            unfinished = runs.open_run()
-            if unfinished is None:
+            if signers is not None:
+                signers.remember()
+            if runs.open_run() is None:
                 switch.refuse()
             yield runs
 

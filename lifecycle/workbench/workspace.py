@@ -11,10 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifecycle.deletion.run import DeletionRuns, Policy
+from lifecycle.deletion.run import DeletionRuns, Policy, Signers
 from lifecycle.errors import ConfigurationError, UsageError
 from lifecycle.ledger import tombstones
 from lifecycle.ledger.evidence import EvidenceLedger
+from lifecycle.ledger.keys import KeyFolder
 from lifecycle.model import Residual, SourceRow
 from lifecycle.settings import FILE_NAME, Settings, default_toml, read_settings
 from lifecycle.stores.embedded import EmbeddedStore
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lifecycle.contract.terms import Contract
 
 FOLDERS = ("contracts", "templates", "notebooks", "reports", "data", "approvals")
+_KEY_SOURCES = ("seed", "next_seed", "second_holder")
 
 
 class Workspace:
@@ -60,13 +62,17 @@ class Workspace:
     def keys_path(self) -> Path:
         return self.path / self.settings.ledger.keys
 
+    def keys(self) -> KeyFolder:
+        """Open the keys, wherever the settings say they come from."""
+        return KeyFolder(self.keys_path, **self.settings.ledger.model_dump(include=set(_KEY_SOURCES)))
+
     @property
     def approvals_path(self) -> Path:
         return self.path / "approvals"
 
     def ledger(self) -> EvidenceLedger:
         """Open the evidence; seed, public key, checkpoint and tiles must belong together."""
-        return EvidenceLedger.open(self.evidence_path, self.keys_path, self.settings.ledger.origin, self.now)
+        return EvidenceLedger.open(self.evidence_path, self.keys(), self.settings.ledger.origin, self.now)
 
     def contracts(self) -> dict[str, Contract]:
         """Read and check the contracts; each dataset has exactly one, and agrees with its rule."""
@@ -84,8 +90,10 @@ class Workspace:
                 )
         return contracts
 
-    def runs(self, version: str, *, stopped: Callable[[], bool] = lambda: False) -> DeletionRuns:
-        """Open the deletion runs on the ledger and the managed stores; ``stopped`` is asked at every safe point."""
+    def runs(
+        self, version: str, *, stopped: Callable[[], bool] = lambda: False, signers: Signers | None = None
+    ) -> DeletionRuns:
+        """Open the deletion runs on the ledger and the managed stores; see :class:`DeletionRuns`."""
         settings = self.settings
         policy = Policy(
             rules={dataset: settings.rule(dataset) for dataset in sorted(settings.rules)},
@@ -96,7 +104,7 @@ class Workspace:
             backup_days=settings.backup_days,
             tool_version=version,
         )
-        return DeletionRuns(self.ledger(), [self.store], policy, tombstones, self.now, stopped=stopped)
+        return DeletionRuns(self.ledger(), [self.store], policy, tombstones, self.now, stopped=stopped, signers=signers)
 
     def residuals(self, due_on: Callable[[SourceRow], date | None]) -> tuple[list[Residual], frozenset[Path]]:
         """Return the ingested files that still lie where they were, with the day when their last row falls due."""
@@ -152,7 +160,7 @@ def create(path: Path, now: Callable[[], datetime], name: str = "") -> Workspace
         raise UsageError(f"The workspace cannot be written: {error.strerror}.", "choose a folder of your own") from None
     workspace = Workspace(path, now)
     workspace.store.create()
-    EvidenceLedger.create(workspace.evidence_path, workspace.keys_path, workspace.settings.ledger.origin, now)
+    EvidenceLedger.create(workspace.evidence_path, workspace.keys(), workspace.settings.ledger.origin, now)
     return workspace
 
 

@@ -1,0 +1,221 @@
+"""Four eyes: where the workspace names who may sign, an approval counts only with one of their signatures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lifecycle.errors import ConfigurationError, Refused
+from lifecycle.ledger.signing import merged_signers
+from lifecycle.ledger.verify import verify
+from lifecycle.workbench import Workbench
+
+NOW = datetime(2026, 8, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def wb(tmp_path: Path) -> Workbench:
+    """One appointment that is due, and one that is not."""
+    wb = Workbench.init(tmp_path / "clinic", now=lambda: NOW)
+    path = tmp_path / "export.ndjson"
+    rows = [
+        {
+            "appointment_uid": f"uid-of-visit-{days:05d}",
+            "first_name": f"Erika{days:05d}",
+            "email": f"erika{days:05d}@example.org",
+            "starts_at": (NOW - timedelta(days=days)).isoformat(),
+            "ends_at": (NOW - timedelta(days=days)).isoformat(),
+        }
+        for days in (100, 5)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wb.ingest(path, as_of=(NOW - timedelta(days=50)).date(), consume=True)
+    return wb
+
+
+def new_key(folder: Path, name: str) -> Path:
+    call = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@laptop.example.org", "-f", str(folder / name)]
+    subprocess.run(call, check=True)
+    return folder / name
+
+
+def allow(wb: Workbench, *lines: tuple[str, Path]) -> None:
+    text = "".join(f"{who} {key.with_suffix('.pub').read_text()}" for who, key in lines)
+    (wb.path / "approvals/allowed_signers").write_text(text)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    return new_key(tmp_path, "second-person")
+
+
+def outcome_of_signatures(wb: Workbench) -> str:
+    return dict(verify(wb.path / "evidence", str(wb.path / "evidence/log.vkey")))["run is signed and stamped"]
+
+
+def test_a_signed_approval_is_verified_and_the_verifier_agrees(wb: Workbench, key: Path) -> None:
+    """Who was allowed lies beside the evidence afterwards, without the comment that names a person."""
+    allow(wb, ("controller", key))
+    run_id = wb.plan("today").run_id
+    assert wb.approve(run_id, "controller", key=key).signed
+    assert wb.purge(run_id).deleted == 1
+    kept = (wb.path / "evidence/allowed_signers").read_text()
+    assert kept.startswith("controller ssh-ed25519 ")
+    assert "laptop" not in kept
+    assert outcome_of_signatures(wb) == "passed"
+    assert wb.verify().outcome == "passed"
+
+
+def test_without_the_file_an_approval_needs_no_signature(wb: Workbench, key: Path) -> None:
+    """Then the verifier prints that it has not checked, and with which command somebody can."""
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    assert wb.purge(run_id).deleted == 1
+    assert not (wb.path / "evidence/allowed_signers").exists()
+    assert outcome_of_signatures(wb) == "unknown"
+
+
+def test_an_unsigned_approval_is_refused(wb: Workbench, key: Path) -> None:
+    """Exit code 6, nothing was deleted, and a new plan can be signed."""
+    allow(wb, ("controller", key))
+    run_id = wb.plan("today").run_id
+    assert not wb.approve(run_id, "controller").signed
+    with pytest.raises(Refused, match="is not signed, and approvals/allowed_signers asks for it") as refused:
+        wb.purge(run_id)
+    assert "--key" in refused.value.hint
+    assert wb._workspace.store.runs() == frozenset()
+    second = wb.plan("today").run_id
+    wb.approve(second, "controller", key=key)
+    assert wb.purge(second).deleted == 1
+
+
+def test_another_persons_key_is_refused(wb: Workbench, key: Path, tmp_path: Path) -> None:
+    """A signature is there, but not by anybody who may."""
+    allow(wb, ("controller", key))
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=new_key(tmp_path, "stranger"))
+    with pytest.raises(Refused, match="is not signed by a key that approvals/allowed_signers names for controller"):
+        wb.purge(run_id)
+
+
+def test_a_key_of_another_role_is_refused(wb: Workbench, key: Path) -> None:
+    """The delegate's key does not speak for the controller."""
+    allow(wb, ("delegate", key))
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    with pytest.raises(Refused, match="names for controller"):
+        wb.purge(run_id)
+    second = wb.plan("today").run_id
+    wb.approve(second, "delegate", key=key)
+    assert wb.purge(second).deleted == 1
+
+
+@pytest.mark.parametrize("change", ["approval", "signature"])
+def test_a_signature_over_other_bytes_is_refused(wb: Workbench, key: Path, change: str) -> None:
+    """Somebody edits the approval, or takes the signature of an earlier one."""
+    allow(wb, ("controller", key))
+    first, second = wb.plan("today").run_id, wb.plan("today").run_id
+    for run_id in (first, second):
+        wb.approve(run_id, "controller", key=key)
+    runs = wb.path / "evidence/runs"
+    if change == "approval":
+        path = runs / second / "2-approval.json"
+        path.write_bytes(path.read_bytes().replace(b'"signed": true', b'"signed":  true'))
+    else:
+        (runs / second / "2-approval.json.sig").write_bytes((runs / first / "2-approval.json.sig").read_bytes())
+    with pytest.raises(Refused, match="is not signed by a key"):
+        wb.purge(second)
+
+
+def test_a_signature_for_another_purpose_is_refused(wb: Workbench, key: Path) -> None:
+    """ssh-keygen binds a signature to a namespace: one for a mail or a commit approves nothing."""
+    allow(wb, ("controller", key))
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    path = wb.path / "evidence/runs" / run_id / "2-approval.json"
+    call = ["ssh-keygen", "-Y", "sign", "-n", "file", "-f", str(key)]
+    signed = subprocess.run(call, input=path.read_bytes(), capture_output=True, check=True).stdout
+    path.with_name(path.name + ".sig").write_bytes(signed)
+    with pytest.raises(Refused, match="is not signed by a key"):
+        wb.purge(run_id)
+
+
+@pytest.mark.parametrize("case", ["signed", "unsigned", "stranger", "edited"])
+def test_a_standing_approval_is_held_to_the_same(wb: Workbench, key: Path, tmp_path: Path, case: str) -> None:
+    """Its signature lies beside it in approvals/, and is verified in every night that it covers."""
+    allow(wb, ("controller", key))
+    by = {"unsigned": None, "stranger": new_key(tmp_path, "stranger")}.get(case, key)
+    given = wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=by)
+    assert given.path is not None
+    if case == "edited":
+        given.path.write_bytes(given.path.read_bytes().replace(b'"maxRows": 9', b'"maxRows": 99'))
+    if case == "signed":
+        assert wb.purge(as_of="today").deleted == 1
+        assert wb.verify().outcome == "passed"
+        return
+    with pytest.raises(Refused, match="The standing approval is not signed") as refused:
+        wb.purge(as_of="today")
+    assert refused.value.exit_code == 6
+    assert wb._workspace.store.runs() == frozenset()
+
+
+def test_a_standing_approval_must_still_be_trusted_when_a_run_goes_on(wb: Workbench, key: Path) -> None:
+    """The key is withdrawn between the night's approval and its beginning."""
+    allow(wb, ("controller", key))
+    wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=key)
+    plan = wb.plan("today")
+    runs, standing = wb._runs(), wb.path / "approvals"
+    from lifecycle.deletion.documents import StandingApproval
+
+    given = StandingApproval.from_bytes(next(standing.glob("standing-*.json")).read_bytes())
+    runs.approve_by_standing(runs.read_plan(plan.run_id), given, "00" * 16)
+    allow(wb)
+    with pytest.raises(Refused, match="is not signed by a key"):
+        wb.purge(plan.run_id)
+
+
+def test_a_key_that_was_replaced_still_speaks_for_earlier_runs(wb: Workbench, key: Path, tmp_path: Path) -> None:
+    """Beside the evidence lies everybody who was ever allowed, or yesterday's approval would be wrong today."""
+    allow(wb, ("controller", key))
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    wb.purge(run_id)
+    allow(wb, ("controller", new_key(tmp_path, "successor")))
+    wb.purge(as_of="today")
+    assert len((wb.path / "evidence/allowed_signers").read_text().splitlines()) == 2
+    assert outcome_of_signatures(wb) == "passed"
+
+
+def test_a_link_in_place_of_the_file_is_refused(wb: Workbench, key: Path) -> None:
+    """Who may sign is said in the workspace itself."""
+    (wb.path / "approvals/allowed_signers").symlink_to(key)
+    with pytest.raises(ConfigurationError, match="not a plain file"):
+        wb.purge(as_of="today")
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("controller ssh-ed25519 AAAA erika@laptop.example.org", "controller ssh-ed25519 AAAA\n"),
+        ('"controller,delegate" ssh-ed25519 AAAA', "controller,delegate ssh-ed25519 AAAA\n"),
+        ("* ssh-ed25519 AAAA x", "controller,delegate ssh-ed25519 AAAA\n"),
+        ('delegate namespaces="deletion-approval" sk-ssh-ed25519@openssh.com AAAA= Erika Muster',
+         'delegate namespaces="deletion-approval" sk-ssh-ed25519@openssh.com AAAA=\n'),
+        ('controller valid-before="20270101" ssh-ed25519 AAAA', "controller ssh-ed25519 AAAA\n"),
+        ('controller namespaces="a b",valid-after="2026" ssh-rsa AAAA', 'controller namespaces="a b" ssh-rsa AAAA\n'),
+        ("controller cert-authority ecdsa-sha2-nistp256 AAAA", "controller cert-authority ecdsa-sha2-nistp256 AAAA\n"),
+        ("erika@example.org ssh-ed25519 AAAA", ""),
+        ("*,!controller ssh-ed25519 AAAA", ""),
+        ("# controller ssh-ed25519 AAAA", ""),
+        ("controller", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_is_kept_of_a_line_names_roles_and_keys_only(line: str, kept: str) -> None:
+    """Comments and addresses name staff; the verifier needs neither."""
+    assert merged_signers(b"", line.encode()).decode() == kept
+    assert merged_signers(kept.encode(), line.encode()).decode() == kept
