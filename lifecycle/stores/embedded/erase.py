@@ -171,7 +171,8 @@ class Rewrite:
         return path.relative_to(self._root).parts[0]
 
     def _mark(self, order: Erasure, sets: Iterable[ErasedSet], early: int, residue: Residue) -> None:
-        checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue)})
+        last_source = _one(self._db, "SELECT coalesce(max(source), 0) FROM _sources")
+        checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue), "last_source": last_source})
         self._db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
         for one in sets:
             self._db.execute(
@@ -230,12 +231,20 @@ def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Ver
         _one(db, f"SELECT count(*) FROM ({sql.judged(dataset, cutoffs)}) WHERE {going}")
         for dataset, cutoffs in order.cutoffs.items()
     )
+    kept = _not_arrived_since(db, order.run_id)
     unchanged = all(
-        order.retained_digest(each.dataset, *_count_and_sum(db, each.dataset, f"FROM {each.dataset} e"))
+        order.retained_digest(each.dataset, *_count_and_sum(db, each.dataset, f"FROM {each.dataset} e {kept}"))
         == each.retained_digest
         for each in done.sets
     )
     return Verified(still_due, _tombstoned_still_present(db, order, done.key_hashes), unchanged)
+
+
+def _not_arrived_since(db: duckdb.DuckDBPyConnection, run_id: str) -> str:
+    # A run that goes on after a crash may find rows that came in meanwhile; they are no part of what it retained.
+    rows = db.execute("SELECT checked FROM _deletion_runs WHERE run_id = $run_id", {"run_id": run_id}).fetchall()
+    last = json.loads(rows[0][0]).get("last_source") if rows else None
+    return "" if last is None else f"WHERE e._source <= {int(last)}"
 
 
 def _tombstoned_still_present(db: duckdb.DuckDBPyConnection, order: Erasure, key_hashes: pl.Series | None) -> int:
