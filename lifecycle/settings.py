@@ -293,7 +293,9 @@ def _did_you_mean(word: str, known: Any) -> str:
 
 def default_toml(name: str) -> str:
     """Return the text that ``init`` writes: works unedited, and explains every key."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "workspace"
+    # A folder may have a name of 255 bytes, with quotes and line ends in it.
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:60].strip("-") or "workspace"
+    name = "".join(letter if letter.isprintable() else " " for letter in name)
     # A log's name must be its own: two workspaces of one name must not share it.
     return _DEFAULT.replace("@NAME@", name.replace("\\", "").replace('"', "'")).replace(
         "@ORIGIN@", f"lifecycle.example/{slug}-{secrets.token_hex(4)}"
