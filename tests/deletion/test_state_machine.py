@@ -1,0 +1,293 @@
+"""Book, rebook, cancel, hold, plan, approve, purge, power cuts, in any order; a small model says what must be true.
+
+A few hundred steps in every run; thousands with ``SOAK=1`` in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from lifecycle.errors import Refused
+from lifecycle.stores.embedded import EmbeddedStore, erase
+
+SOAK = bool(os.environ.get("SOAK"))
+VISITS = st.integers(1, 5)
+DAYS_AHEAD = st.integers(-1, 40)
+PERIOD = 90
+STEPS: tuple[tuple[type, str], ...] = (
+    *((erase.Rewrite, name) for name in ("_count_early", "_write_fresh", "_search", "_mark", "_rename", "_empty")),
+    (EmbeddedStore, "verify"),
+)
+WRITES = ("write_once", "write_lines_once", "append", "write_proof", "destroy_tombstone_key")
+
+
+class PowerOff(BaseException):
+    """Nothing that catches errors catches this."""
+
+
+def blow_at(count: int, patch: pytest.MonkeyPatch, world: Any) -> None:
+    """End the process before its ``count``-th write or step."""
+    left = [count]
+
+    def around(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*args: Any, **kwargs: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                if name == "_empty":
+                    os.close(args[1])
+                raise PowerOff
+            return real(*args, **kwargs)
+
+        return step
+
+    for owner, name in STEPS:
+        patch.setattr(owner, name, around(name, getattr(owner, name)))
+
+    def wrap(ledger: Any) -> Any:
+        for name in WRITES:
+            setattr(ledger, name, around(name, getattr(ledger, name)))
+        return ledger
+
+    patch.setattr(world, "wrap", wrap)
+
+
+class Life(RuleBasedStateMachine):
+    """The model: messages by visit (day 0 of the last booking, number of rows), uids held, plans, the open run."""
+
+    new_world: Callable[[], Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = type(self).new_world()
+        self.number = 0
+        self.day_0: dict[int, Any] = {}
+        self.rows: dict[int, set[str]] = {}
+        self.holds: dict[int, int] = {}
+        self.plans: dict[str, tuple[Any, frozenset[str]]] = {}
+        self.approved: set[str] = set()
+        self.open: str | None = None
+        self.sealed: dict[str, int] = {}
+
+    # --- the model --------------------------------------------------------------------------------
+
+    @property
+    def today(self) -> Any:
+        return self.world.clock.astimezone(self.world.zone).date()
+
+    def due(self, as_of: Any) -> frozenset[str]:
+        """Rows (by their own mark) that must go at a day."""
+        return frozenset(
+            row
+            for visit, rows in self.rows.items()
+            for row in rows
+            if visit not in self.holds and as_of >= self.day_0[visit] + timedelta(days=PERIOD)
+        )
+
+    def forget(self, gone: frozenset[str]) -> None:
+        for visit in list(self.rows):
+            self.rows[visit] -= gone
+            if not self.rows[visit]:
+                del self.rows[visit], self.day_0[visit]
+
+    def message(self, visit: int, days_ahead: int, command: str) -> None:
+        """Every message is received later than the one before, so the last MODIFIED (else CREATED) counts."""
+        self.number += 1
+        ends = self.world.clock + timedelta(days=days_ahead)
+        mark = f"mark-{self.number:07d}"
+        received = self.world.clock + timedelta(microseconds=self.number)
+        row = self.world.event(visit, ends, command=command, received_at=received, calendar_ref=mark)
+        day_0 = ends.astimezone(self.world.zone).date()
+        known = visit in self.rows
+        self.world.put(row, today=self.today)
+        if not known:
+            self.commands: dict[int, str] = getattr(self, "commands", {})
+            self.commands[visit] = ""
+        rank = {"": 0, "DELETED": 1, "CREATED": 2, "MODIFIED": 3}
+        if rank[command] >= rank[self.commands[visit]]:
+            self.commands[visit] = command
+            self.day_0[visit] = day_0
+        self.rows.setdefault(visit, set()).add(mark)
+
+    # --- what people do ---------------------------------------------------------------------------
+
+    @initialize()
+    def begin(self) -> None:
+        self.message(1, 3, "CREATED")
+
+    @rule(visit=VISITS, days_ahead=DAYS_AHEAD)
+    def book(self, visit: int, days_ahead: int) -> None:
+        self.message(visit, days_ahead, "CREATED")
+
+    @rule(visit=VISITS, days_ahead=DAYS_AHEAD)
+    def rebook(self, visit: int, days_ahead: int) -> None:
+        self.message(visit, days_ahead, "MODIFIED")
+
+    @rule(visit=VISITS)
+    def cancel(self, visit: int) -> None:
+        self.message(visit, 5, "DELETED")
+
+    @rule(visit=VISITS)
+    def hold(self, visit: int) -> None:
+        if visit not in self.holds:
+            self.holds[visit] = self.world.hold(self.world.event(visit)).number
+
+    @rule(visit=VISITS)
+    def lift(self, visit: int) -> None:
+        if visit in self.holds:
+            self.world.store.lift_hold(self.holds.pop(visit), self.today)
+
+    @rule(days=st.sampled_from([0, 1, 3, 8, 40, 85, 100]))
+    def time_goes_on(self, days: int) -> None:
+        self.world.clock += timedelta(days=days, minutes=7)
+
+    @rule(days_back=st.integers(0, 2))
+    def plan(self, days_back: int) -> None:
+        as_of = self.today - timedelta(days=days_back)
+        run_id = self.world.plan(as_of)
+        due = self.due(as_of)
+        assert self.world.runs().read_plan(run_id).count == len(due)
+        self.plans[run_id] = (self.world.clock, due)
+
+    @precondition(lambda self: self.plans)
+    @rule(data=st.data())
+    def approve(self, data: Any) -> None:
+        run_id = data.draw(st.sampled_from(sorted(self.plans)))
+        with suppress(Refused):
+            self.world.approve(run_id)
+            self.approved.add(run_id)
+
+    # --- carrying out -----------------------------------------------------------------------------
+
+    def may_begin(self, run_id: str) -> bool:
+        planned_at, due = self.plans[run_id]
+        as_of = self.world.runs().read_plan(run_id).as_of
+        fresh = self.world.clock - planned_at <= timedelta(days=7)
+        return fresh and self.due(as_of) == due and (run_id in self.approved or not due)
+
+    def settled(self, run_id: str, outcome: str) -> None:
+        if outcome == "sealed":
+            gone = self.plans[run_id][1]
+            self.forget(gone)
+            self.sealed[run_id] = len(gone)
+            assert self.world.predicate(run_id)["counts"]["deleted"] == len(gone)
+        self.open = None
+        self.plans.pop(run_id, None)
+
+    def finish_open_run(self) -> None:
+        """As ``purge --as-of`` does first."""
+        run_id = self.world.runs().open_run()
+        assert run_id == self.open
+        if run_id is not None:
+            self.settled(run_id, self.world.purge(run_id))
+
+    @precondition(lambda self: self.plans)
+    @rule(data=st.data())
+    def purge(self, data: Any) -> None:
+        self.finish_open_run()
+        if not self.plans:
+            return
+        run_id = data.draw(st.sampled_from(sorted(self.plans)))
+        allowed = self.may_begin(run_id)
+        try:
+            outcome = self.world.purge(run_id)
+        except Refused:
+            assert not allowed
+            return
+        assert allowed
+        assert outcome == "sealed"
+        self.settled(run_id, outcome)
+
+    @rule(stop_at=st.integers(0, 20))
+    def plan_approve_and_lose_power(self, stop_at: int) -> None:
+        self.finish_open_run()
+        run_id = self.world.plan(self.today)
+        self.plans[run_id] = (self.world.clock, self.due(self.today))
+        self.world.approve(run_id)
+        self.approved.add(run_id)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                blow_at(stop_at, patch, self.world)
+                outcome = self.world.purge(run_id)
+        except PowerOff:
+            self.after_power_cut(run_id)
+        else:
+            self.settled(run_id, outcome)
+
+    def after_power_cut(self, run_id: str) -> None:
+        ledger = self.world.ledger()
+        listing = ledger.listing(run_id)
+        if self.world.store.erased(run_id) is not None:
+            assert ledger.contains(ledger.read(run_id, "3-intent.json"))
+            self.forget(self.plans[run_id][1])
+        if "3-intent.json" in listing:
+            self.open = None if "6-record.json.tlog-proof" in listing else run_id
+            if self.open is None:
+                self.settled(run_id, self.world.purge(run_id))
+
+    @precondition(lambda self: self.open is not None)
+    @rule()
+    def resume(self) -> None:
+        """Equal rows: sealed. Rows that changed before anything was deleted: aborted, and nothing is gone."""
+        run_id = self.open
+        assert run_id is not None
+        done = self.world.store.erased(run_id) is not None
+        as_of = self.world.runs().read_plan(run_id).as_of
+        unchanged = done or self.due(as_of) == self.plans[run_id][1]
+        in_log = self.world.ledger().contains(self.world.ledger().read(run_id, "3-intent.json"))
+        try:
+            outcome = self.world.purge(run_id)
+        except Refused:  # the intent never reached the log, and the plan does not fit any more
+            assert not in_log
+            assert not unchanged or self.world.clock - self.plans[run_id][0] > timedelta(days=7)
+            return
+        assert outcome == ("sealed" if unchanged else "aborted")
+        self.settled(run_id, outcome)
+
+    # --- what is always true ----------------------------------------------------------------------
+
+    @invariant()
+    def the_store_holds_exactly_what_the_model_holds(self) -> None:
+        stored = sorted(row[4] for row in self.world.rows().elements())
+        assert stored == sorted(row for rows in self.rows.values() for row in rows)
+
+    def teardown(self) -> None:
+        """In the end everything is finished, and the evidence is accepted."""
+        if self.open is not None:
+            self.finish_open_run()
+        assert self.world.is_sound(), self.world.verified()
+        markers = self.world.store.runs()
+        assert {run_id for run_id, gone in self.sealed.items() if gone} <= markers
+
+
+@pytest.mark.slow
+def test_no_order_of_events_deletes_early_or_without_evidence(new_world) -> None:
+    """A model of keys beside the real store and the real ledger."""
+    machine = type("Life", (Life,), {"new_world": staticmethod(new_world)})
+    examples, steps = (400, 60) if SOAK else (8, 25)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink) if SOAK else (Phase.generate,),
+            derandomize=not SOAK,
+        ),
+    )
