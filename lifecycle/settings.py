@@ -135,9 +135,26 @@ class BackupTable(_Table):
         return value
 
 
+_ELSEWHERE = r"env:[A-Za-z_][A-Za-z0-9_]*|command:\s*\S.*"
+
+
 class LedgerTable(_Table):
+    """``[ledger]``: the log, its keys, how long it is kept, and who stamps it."""
+
     origin: str = Field(pattern=r"^[^\s+]{3,200}$")
     keys: str = "keys"
+    seed: str = Field(default="file", pattern=rf"^(file|{_ELSEWHERE})$")
+    next_seed: str = Field(default="", pattern=rf"^({_ELSEWHERE})?$")
+    second_holder: str = Field(default="", pattern=r"^(command:\s*\S.*)?$")
+    keep_years: int = Field(default=3, ge=1, le=30)
+    timestamp_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    timestamp_ca: str = ""
+
+    @model_validator(mode="after")
+    def _stamps_can_be_checked(self) -> LedgerTable:
+        if self.timestamp_url and not self.timestamp_ca:
+            raise ValueError("timestamp_url needs timestamp_ca, or nobody could check the stamps")
+        return self
 
 
 class IngestTable(_Table):

@@ -64,6 +64,16 @@ def _evidence(workspace: Workspace) -> Iterator[Problem]:
         yield "keys-readable", Severity.ERROR, 1, f"chmod 700 {workspace.settings.ledger.keys}"
 
 
+def _second_holder(workspace: Workspace) -> Iterator[Problem]:
+    """Read every key here and at its second holder, and compare."""
+    different = workspace.keys().different_at_second_holder(workspace.settings.ledger.origin)
+    if different is None:
+        yield "no-second-holder", Severity.NOTE, 1, "a lost seed ends the log: lifecycle.toml: [ledger] second_holder"
+    elif different:
+        hint = f"hand it over again: PROGRAM put {different[0]} < {workspace.settings.ledger.keys}/{different[0]}"
+        yield "second-holder-differs", Severity.ERROR, len(different), hint
+
+
 def _runs(workspace: Workspace) -> Iterator[Problem]:
     runs = workspace.runs(__version__)
     unfinished = runs.open_run()
@@ -126,6 +136,7 @@ _CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
     "contracts": _contracts,
     "setup": _setup,
     "evidence-and-keys": _evidence,
+    "second-holder": _second_holder,
     "runs-and-clock": _runs,
     "rows-due-today": _due,
     "standing-approval": _approval,
