@@ -1,11 +1,14 @@
 """Reports: the same sections as HTML, PDF and JSON, in German and English.
 
 Only ``Facts`` come in: counts, names, roles and dates of runs. See ``sections/order.py`` for what a report says.
+The papers beside it (deletion concept, record of processing, monthly overview) are in ``papers/``; see
+``papers/order.py``.
 """
 
 from __future__ import annotations
 
-from lifecycle.report.files import FORMATS, render, write
+from lifecycle.report.files import FORMATS, render, render_paper, write, write_papers
+from lifecycle.report.papers.order import PAPERS
 from lifecycle.report.speech import LANGUAGES
 
-__all__ = ["FORMATS", "LANGUAGES", "render", "write"]
+__all__ = ["FORMATS", "LANGUAGES", "PAPERS", "render", "render_paper", "write", "write_papers"]

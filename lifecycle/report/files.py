@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from lifecycle.errors import StoreError, UsageError
 from lifecycle.model import Facts
 from lifecycle.report.as_data import to_json
 from lifecycle.report.document import Document, write_document
 from lifecycle.report.page import to_html
+from lifecycle.report.papers.order import stem_of, write_paper
 
 
 def _to_pdf(document: Document) -> bytes:
@@ -81,8 +83,34 @@ def write(facts: Facts, folder: Path, formats: Sequence[str], language: str) -> 
     LifecycleError
         As for :func:`render`.
     """
-    document = write_document(facts, language)
-    rendered = {f"{facts.run_id or 'workspace'}.{language}.{name}": _writer(name)(document) for name in formats}
+    return _write(write_document(facts, language), facts.run_id or "workspace", folder, formats)
+
+
+def render_paper(paper: str, facts: Any, language: str, format: str) -> bytes:
+    """Write one paper beside the report: ``concept`` or ``record`` from a ``Policy``, ``month`` from a ``Month``.
+
+    Raises
+    ------
+    UsageError
+        An unknown paper, language or format.
+    ConfigurationError
+        PDF only: a system library is missing.
+    """
+    return _writer(format)(write_paper(paper, facts, language))
+
+
+def write_papers(paper: str, facts: Any, folder: Path, formats: Sequence[str], language: str) -> tuple[Path, ...]:
+    """Render a paper in several formats and put it into ``folder``, as :func:`write` does.
+
+    File names are made of the paper's name, its month where it has one, and the language.
+    """
+    document = write_paper(paper, facts, language)
+    return _write(document, stem_of(paper, facts), folder, formats)
+
+
+def _write(document: Document, stem: str, folder: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+    language = document.say.language
+    rendered = {f"{stem}.{language}.{name}": _writer(name)(document) for name in formats}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return tuple(_put(folder / name, data) for name, data in rendered.items())

@@ -105,6 +105,18 @@ class Speech:
 
         return str(format_date(day, "LLL", locale=self.locale))
 
+    def month_name(self, day: date) -> str:
+        """A month with its year: Oktober 2026, October 2026."""
+        from babel.dates import format_date
+
+        return str(format_date(day, "LLLL y", locale=self.locale))
+
+    def decimal(self, number: float) -> str:
+        """A number with a fraction where it has one: 2,5 and 2.5."""
+        from babel.numbers import format_decimal
+
+        return str(format_decimal(number, locale=self.locale))
+
     def moment(self, moment: datetime) -> str:
         """A point in time, in UTC, to the minute."""
         from babel.dates import format_datetime

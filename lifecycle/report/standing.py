@@ -5,9 +5,9 @@ Never *passed* while a place is unknown; never *passed* when nothing was deleted
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from lifecycle.model import Facts, Finding, Outcome, Severity, Task
+from lifecycle.model import Facts, Finding, Outcome, Place, Severity, Task
 
 TASKS = (
     "resume", "plan-again", "first-run", "purge", "failed", "no-anchor", "approve", "approval-ends",
@@ -62,10 +62,13 @@ def deletion_outcome(facts: Facts) -> Outcome:
 
 def places_outcome(facts: Facts) -> Outcome:
     """A place is known only when we checked it or somebody confirmed it; no place at all is unknown."""
+    return places_outcome_of(facts.places)
+
+
+def places_outcome_of(places: Sequence[Place]) -> Outcome:
+    """The same of any places."""
     states = {"checked": Outcome.PASSED, "confirmed": Outcome.PASSED, "overdue": Outcome.FAILED}
-    if not facts.places:
-        return Outcome.UNKNOWN
-    return worst(states.get(place.state, Outcome.UNKNOWN) for place in facts.places)
+    return worst(states.get(place.state, Outcome.UNKNOWN) for place in places) if places else Outcome.UNKNOWN
 
 
 def findings_outcome(findings: Iterable[Finding]) -> Outcome:

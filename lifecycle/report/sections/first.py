@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from lifecycle.model import Facts, Outcome, Place, Rule, Task
@@ -91,12 +92,17 @@ def todo(facts: Facts, say: Speech) -> Body:
     open_tasks = tasks(facts)
     if not open_tasks:
         return Body((Text(say("todo.nothing"), lead=True),))
+    return Body((task_table(open_tasks, say),))
+
+
+def task_table(some: Iterable[Task], say: Speech) -> Table:
+    """Tasks with the role that must do them and the date, in the order given."""
     rows: list[tuple[Cell, ...]] = [
         (task_words(task, say), say.word("role", task.role), say.day(task.until) if task.until else say("todo.soon"))
-        for task in open_tasks
+        for task in some
     ]
     head = (say("todo.what"), say("todo.role"), say("todo.until"))
-    return Body((Table(say("todo.caption"), head, tuple(rows)),))
+    return Table(say("todo.caption"), head, tuple(rows))
 
 
 def task_words(task: Task, say: Speech) -> str:
