@@ -1,0 +1,188 @@
+"""The examples for schedulers: each is read by what would read it, and its command is carried out once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lifecycle import Workbench
+from lifecycle.sources.made_up import write_clinic
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
+GUIDE = (ROOT / "docs" / "scheduling.md").read_text()
+CRON = (EXAMPLES / "cron" / "lifecycle").read_text()
+KUBERNETES: dict[str, Any] = yaml.safe_load((EXAMPLES / "kubernetes" / "cronjob.yaml").read_text())
+AIRFLOW = ast.parse((EXAMPLES / "airflow" / "lifecycle_purge.py").read_text())
+
+
+def cron_line() -> tuple[list[str], str, str]:
+    """The five fields, the user, and the command as cron hands it to the shell."""
+    (line,) = [one for one in CRON.splitlines() if re.match(r"[\d*]", one)]
+    *fields, user, command = line.split(maxsplit=6)
+    assert not re.search(r"(?<!\\)%", command), "cron ends the command at a bare percent sign"
+    return fields, user, command.replace("\\%", "%")
+
+
+def unit(name: str) -> ConfigParser:
+    found = ConfigParser(strict=False, interpolation=None)
+    found.optionxform = str  # type: ignore[assignment, method-assign]
+    found.read_string((EXAMPLES / "systemd" / name).read_text())
+    return found
+
+
+def pod() -> dict[str, Any]:
+    spec: dict[str, Any] = KUBERNETES["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return spec
+
+
+def airflow_call(name: str) -> dict[str, Any]:
+    (call,) = [n for n in ast.walk(AIRFLOW) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == name]
+    keywords = [one for one in call.keywords if one.arg and isinstance(one.value, ast.Constant)]
+    return {str(one.arg): one.value.value for one in keywords if isinstance(one.value, ast.Constant)}
+
+
+def schedules() -> dict[str, tuple[int, int]]:
+    """Hour and minute of each example."""
+    timer = re.fullmatch(
+        r"\*-\*-\* (\d\d):(\d\d):00 Europe/Berlin", unit("lifecycle-purge.timer")["Timer"]["OnCalendar"]
+    )
+    assert timer
+    found = {"cron": cron_line()[0], "kubernetes": KUBERNETES["spec"]["schedule"].split()}
+    found["airflow"] = airflow_call("DAG")["schedule"].split()
+    times = {name: (int(fields[1]), int(fields[0])) for name, fields in found.items() if fields[2:] == ["*"] * 3}
+    return times | {"systemd": (int(timer[1]), int(timer[2]))}
+
+
+def commands() -> dict[str, str]:
+    container = pod()["containers"][0]
+    return {
+        "cron": cron_line()[2],
+        "systemd": unit("lifecycle-purge.service")["Service"]["ExecStart"],
+        "kubernetes": shlex.join([*container["command"], *container["args"]]),
+        "airflow": airflow_call("BashOperator")["bash_command"],
+    }
+
+
+def test_no_example_runs_in_the_hour_that_comes_twice_or_never() -> None:
+    """Every one runs each night, at the time that the guide names."""
+    assert set(schedules()) == {"cron", "systemd", "kubernetes", "airflow"}
+    for hour, minute in schedules().values():
+        assert hour != 2
+        assert f"at {hour:02}:{minute:02}" in GUIDE
+
+
+def test_the_crontab_has_what_cron_needs() -> None:
+    """Five fields in range, a user without root's rights, a percent sign that is escaped, and somebody to tell."""
+    fields, user, command = cron_line()
+    for field, most in zip(fields, (59, 23, 31, 12, 7), strict=True):
+        assert field == "*" or 0 <= int(field) <= most
+    assert user == "lifecycle"
+    assert "%Y" in command
+    assert re.search(r"^MAILTO=\S+@example\.org$", CRON, re.MULTILINE)
+    assert CRON.endswith("\n"), "cron passes over a last line without an end"
+
+
+def test_the_systemd_units_catch_up_and_may_do_nothing_else() -> None:
+    """A missed night is made up for; the service writes its workspace and talks to nobody."""
+    timer, service = unit("lifecycle-purge.timer"), unit("lifecycle-purge.service")["Service"]
+    assert timer["Timer"]["Persistent"] == "true"
+    assert service["Type"] == "oneshot"
+    assert service["User"] == "lifecycle"
+    assert service["ProtectSystem"] == "strict"
+    assert service["ReadWritePaths"] in service["ExecStart"]
+    assert service["RestrictAddressFamilies"] == "AF_UNIX"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_itself_accepts_the_units(tmp_path: Path) -> None:
+    """``systemd-analyze verify``, with a command that exists."""
+    for name in ("lifecycle-purge.service", "lifecycle-purge.timer"):
+        text = (EXAMPLES / "systemd" / name).read_text()
+        (tmp_path / name).write_text(text.replace("/opt/lifecycle/bin/lifecycle", "/bin/true"))
+    words = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "lifecycle-purge.timer")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    ours = [line for line in done.stderr.splitlines() if "lifecycle-purge" in line]
+    assert ours == []
+
+
+def test_the_cronjob_never_runs_twice_and_never_as_root() -> None:
+    """The keys that decide over missed nights, repetition, rights and time."""
+    spec, job = KUBERNETES["spec"], KUBERNETES["spec"]["jobTemplate"]["spec"]
+    assert (KUBERNETES["apiVersion"], KUBERNETES["kind"]) == ("batch/v1", "CronJob")
+    assert (spec["timeZone"], spec["concurrencyPolicy"]) == ("Europe/Berlin", "Forbid")
+    assert spec["startingDeadlineSeconds"] > 3600
+    assert (job["backoffLimit"], pod()["restartPolicy"]) == (0, "Never")
+    assert job["activeDeadlineSeconds"] > 0
+    assert pod()["securityContext"]["runAsNonRoot"] is True
+    assert pod()["automountServiceAccountToken"] is False
+    container = pod()["containers"][0]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod()["volumes"]}
+
+
+def test_the_dag_runs_one_at_a_time_and_makes_up_for_nothing() -> None:
+    """One run deletes all that is due, so missed nights are not repeated one by one."""
+    dag = airflow_call("DAG")
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+    imports = {node.module for node in ast.walk(AIRFLOW) if isinstance(node, ast.ImportFrom)}
+    assert imports == {"__future__", "datetime", "airflow", "airflow.operators.bash"}
+
+
+def test_alarms_ask_only_for_numbers_that_are_written() -> None:
+    """A rule over a name that nobody writes never rings."""
+    rules = yaml.safe_load((EXAMPLES / "prometheus" / "lifecycle.rules.yaml").read_text())["groups"][0]["rules"]
+    asked = {name for rule in rules for name in re.findall(r"lifecycle_\w+", rule["expr"])}
+    source = (ROOT / "lifecycle" / "workbench" / "status.py").read_text()
+    written = {f"lifecycle_{name}" for name in re.findall(r'yield "(\w+)"', source)}
+    assert asked
+    assert asked <= written
+    assert set(re.findall(r"`(lifecycle_\w+)`", GUIDE)) <= written
+
+
+def test_the_guide_names_files_that_exist_and_the_exit_codes_as_they_are() -> None:
+    """What it links to is there; what it says of a code is true of a class."""
+    linked = re.findall(r"\]\((examples/[^)]+)\)", GUIDE)
+    assert sorted(linked) == sorted(p.relative_to(ROOT / "docs").as_posix() for p in EXAMPLES.rglob("*") if p.is_file())
+    from lifecycle import errors
+
+    codes = {getattr(kind, "exit_code", None) for kind in vars(errors).values() if isinstance(kind, type)}
+    named = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", GUIDE, re.MULTILINE) for code in row.split(",")}
+    assert named <= codes | {0}
+    assert {4, 6, 7, 9} <= named
+
+
+@pytest.mark.slow
+def test_the_command_of_every_example_is_carried_out(tmp_path: Path) -> None:
+    """In a shell, on a workspace: the first night deletes what is due, the others find nothing and say so."""
+    wb = Workbench.init(tmp_path / "praxis")
+    clinic = write_clinic(tmp_path / "files", as_of=wb.today, appointments=120)
+    wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on)
+    wb.approve_standing("controller", max_rows=10_000, max_percent=100, until=wb.today)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment["LIFECYCLE_WORKSPACE"] = str(wb.path)
+    for name, command in commands().items():
+        here = command.replace("/srv/lifecycle/praxis", str(wb.path)).replace("/opt/lifecycle/bin/", "")
+        done = subprocess.run(["/bin/sh", "-c", here], env=environment, capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, (name, done.stderr)
+        assert done.stderr == "", f"{name}: cron would send a mail"
+        (log,) = wb.path.glob("reports/runs-*.jsonl")
+        lines = (done.stdout or log.read_text()).splitlines()
+        assert [json.loads(line)["outcome"] for line in lines] == ["passed"], name
+    assert wb.plan().due == 0
+    assert log.name == f"runs-{date.today():%Y-%m}.jsonl"
+    assert len(list(wb.path.glob("reports/50_purge-*.ipynb"))) == len(commands())
