@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -22,7 +23,7 @@ from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.results import OURS, Result
 from lifecycle.workbench.workspace import Workspace
 
-LANGUAGES = ("de", "en")
+_DAYS = ("asOf",)
 _WORDS = Path(__file__).parent / "words"
 
 
@@ -134,6 +135,8 @@ class Teller:
                 spoken[name] = self._say.number(value)
             elif isinstance(value, list):
                 spoken[name] = self._say.number(len(value))
+            elif name in _DAYS and value:
+                spoken[name] = self._say.day(date.fromisoformat(value))
             else:
                 spoken[name] = _defused(str(value))
         return spoken
