@@ -23,7 +23,7 @@ ROOMS = frozenset(["contract", "deletion", "ledger", "mail", "report", "sources"
 ONLY_WORKBENCH = frozenset({"cli", "web", "notebooks"})  # see workbench, model and errors, and nothing else of ours
 
 PURE = ("model", "errors", "deletion", "deletion.*", "contract", "contract.*")  # arguments in, values out
-NOT_PURE = ("contract.load",)  # the contract's loader reads the files
+NOT_PURE = ("contract.load", "contract.second_opinion")  # one reads the files, one keeps a foreign tool quiet
 
 SLOW_LIBRARIES = {
     "pandera": {"contract"},

@@ -27,7 +27,7 @@ REPEATING = ("calendar_ref", "service_id", *WORDS)
 """Fields of few distinct values: those are looked at once a batch, not row by row."""
 
 _L = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
-_NAME = rf"^[{_L}]+(?:[-'’][{_L}]+)*\.?$"
+_NAME = rf"^[{_L}]+(?:[-'’][{_L}]+)*$"
 _NAMES = rf"^[{_L}]+\.?(?:[ '’-][{_L}]+(?:[-'’][{_L}]+)*\.?)+$"
 _ROOM = rf"^[{_L}]+\.?(?:[ -][{_L}]+\.?)*(?:[ -][0-9]{{1,4}})?$"
 _PLACE_OR_AGE = (
