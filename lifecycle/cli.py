@@ -172,11 +172,13 @@ def report(
     second_opinion: Annotated[
         bool, typer.Option("--second-opinion/--no-second-opinion", help="Ask Great Expectations, too.")
     ] = True,
+    inspection: Annotated[bool, typer.Option("--inspection", help="Instead, one ZIP for an authority.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what an auditor or data protection officer reads."""
     formats = [one for one in format.split(",") if one]
-    _print(_workbench().report(run, formats=formats, language=language, second_opinion=second_opinion), as_json)
+    more = {"second_opinion": second_opinion, "inspection": inspection}
+    _print(_workbench().report(run, formats=formats, language=language, **more), as_json)
 
 
 @app.command()

@@ -264,6 +264,7 @@ class Workbench(TemplateVerbs, RestoreVerbs, NotebookVerbs):
         formats: Sequence[str] = ("html", "json"),
         language: str | None = None,
         second_opinion: bool = True,
+        inspection: bool = False,
     ) -> Reported:
         """Write the report of a run (default: the latest), or of the workspace where there is none yet.
 
@@ -275,7 +276,13 @@ class Workbench(TemplateVerbs, RestoreVerbs, NotebookVerbs):
             Default: the workspace's.
         second_opinion : bool
             Without it the report says that nobody else was asked, and is there two seconds earlier.
+        inspection : bool
+            Instead of a report, one ZIP for an authority: rules, runs, exceptions, evidence and how to verify it.
         """
+        if inspection:
+            from lifecycle.workbench.inspecting import write_inspection
+
+            return Reported((write_inspection(self._workspace),))
         from lifecycle import report
 
         ledger = self._workspace.ledger()
