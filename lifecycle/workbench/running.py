@@ -10,6 +10,7 @@ import ast
 import difflib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -166,7 +167,8 @@ class _Shelf:
 
 
 def _execute(path: Path, shelf: _Shelf, parameters: Mapping[str, Parameter]) -> LifecycleError | None:
-    import papermill  # type: ignore[import-untyped]
+    with _without_iris():
+        import papermill  # type: ignore[import-untyped]
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError  # type: ignore[import-untyped]
@@ -197,6 +199,20 @@ def _execute(path: Path, shelf: _Shelf, parameters: Mapping[str, Parameter]) -> 
     except Exception as error:
         return without_words(error)
     return None
+
+
+@contextmanager
+def _without_iris() -> Iterator[None]:
+    # Where JupyterLab is installed, jsonschema compiles a grammar of internationalised addresses on import: two
+    # seconds of every night, for a format that no notebook uses.
+    hidden = "rfc3987_syntax" not in sys.modules
+    if hidden:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["rfc3987_syntax"]
 
 
 @contextmanager
