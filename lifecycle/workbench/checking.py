@@ -39,7 +39,17 @@ def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool
         findings += _door_findings(source)
     findings += _drift_findings(workspace)
     findings += setup_findings(workspace)
-    return Checked(outcome_of(findings), rows, tuple(findings))
+    return Checked(outcome_of(findings), rows, tuple(findings), partial(_where, workspace))
+
+
+def _where(workspace: Workspace, check: str) -> pl.DataFrame:
+    from lifecycle.contract.where import row_keys
+
+    found = [
+        row_keys(contract, workspace.store.rows(dataset), check).with_columns(pl.lit(dataset).alias("dataset"))
+        for dataset, contract in workspace.contracts().items()
+    ]
+    return pl.concat(found, how="diagonal")
 
 
 _DRIFT_SEVERITY = {"zombie": Severity.ERROR, "non-video-service": Severity.ERROR}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from lifecycle import __version__
 from lifecycle.errors import (
     EvidenceError,
     FindingsFailed,
@@ -17,6 +18,7 @@ from lifecycle.errors import (
     LifecycleError,
     Refused,
     SourceError,
+    UsageError,
 )
 from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, TemplateFinding, as_json
 
@@ -152,6 +154,34 @@ class Checked(Result):
     outcome: Outcome
     rows: int
     findings: tuple[Finding, ...]
+    look: Callable[[str], pl.DataFrame] | None = field(default=None, repr=False, compare=False)
+
+    def _private(self) -> frozenset[str]:
+        return frozenset({"look"})
+
+    def where(self, check: str) -> pl.DataFrame:
+        """Return the keys of the rows that a check speaks of, for a person who asks; they are written nowhere.
+
+        Raises
+        ------
+        UsageError
+            No such check, or one that does not speak of single rows.
+        """
+        if self.look is None:
+            raise UsageError("Rows can be looked up in the store only.", "wb.check().where(CHECK)")
+        return self.look(check)
+
+    def junit(self) -> str:
+        """Return the findings as JUnit XML, for a build server."""
+        from lifecycle.contract.views import findings_junit
+
+        return findings_junit(self.findings)
+
+    def sarif(self) -> str:
+        """Return the findings as SARIF 2.1.0."""
+        from lifecycle.contract.views import findings_sarif
+
+        return findings_sarif(self.findings, __version__)
 
     def problem(self) -> LifecycleError | None:
         if self.outcome is Outcome.PASSED:
