@@ -94,3 +94,16 @@ def test_an_undeclared_column_of_the_table_itself_is_found(clinic: Clinic, tmp_p
     found = [one for one in wb.check().findings if one.field == "diagnosis"]
     assert [one.outcome for one in found] == [Outcome.FAILED] * len(found)
     assert found
+
+
+def test_a_person_may_ask_which_rows_a_finding_speaks_of(clinic: Clinic, tmp_path: Path) -> None:
+    """Keys only, and only in memory; a build server gets counts."""
+    wb = Workbench.init(tmp_path / "workspace")
+    wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on)
+    checked = wb.check()
+    rows = checked.where("KVNR")
+    assert rows.height == sum(one.count for one in checked.findings if one.check == "kvnr") > 0
+    assert not {"first_name", "last_name", "email", "mobile"} & set(rows.columns)
+    uids = set(rows["appointment_uid"])
+    for text in (checked.junit(), checked.sarif(), repr(checked), str(checked.to_json())):
+        assert not [uid for uid in uids if uid in text]
