@@ -1,0 +1,145 @@
+"""``docs/verify.md``: every command on the page does what the page says, and says no where something was changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lifecycle.ledger import verify
+from lifecycle.workbench import Workbench
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2026, 8, 1, 1, tzinfo=UTC)
+BLOCKS = dict(re.findall(r"^```sh (\w+)\n(.*?)^```$", (ROOT / "docs/verify.md").read_text(), re.MULTILINE | re.DOTALL))
+SAYS = {
+    "choose": "looking at 2026-08-01-a",
+    "verifier": "Nothing is wrong.",
+    "kept": "Nothing is wrong.",
+    "keep": "lifecycle.example/clinic",
+    "signature": "Signature Verified Successfully",
+    "key": "It is the same key.",
+    "files": "2-approval.json.sig: OK",
+    "counts": "tombstones: 2\nThey are distinct.",
+    "proof": "The record is in the log.\nSignature Verified Successfully",
+    "plan": "It is this plan.",
+    "approval": 'Good "deletion-approval" signature for controller',
+    "bound": "These rows were planned.",
+    "go": "leaves, 4 proofs",
+}
+RUN = "evidence/runs/2026-08-01-a"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an auditor has on the desk: evidence of four runs, the verifier, the key, a checkpoint kept earlier."""
+    folder = tmp_path_factory.mktemp("desk")
+    wb = Workbench.init(folder / "clinic", now=lambda: NOW)
+    rows = [
+        {
+            "appointment_uid": f"uid-of-visit-{days:05d}",
+            "first_name": f"Erika{days:05d}",
+            "email": f"erika{days:05d}@example.org",
+            "starts_at": (NOW - timedelta(days=days)).isoformat(),
+            "ends_at": (NOW - timedelta(days=days)).isoformat(),
+        }
+        for days in (110, 100, 5)
+    ]
+    (folder / "export.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wb.ingest(folder / "export.ndjson", as_of=(NOW - timedelta(days=50)).date(), consume=True)
+    key = folder / "second-person"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    (wb.path / "approvals/allowed_signers").write_text(f"controller {key.with_suffix('.pub').read_text()}")
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    wb.purge(run_id)
+    desk = folder / "desk"
+    desk.mkdir()
+    shutil.copy(wb.path / "evidence/checkpoint", desk / "kept-checkpoint")
+    for _ in range(3):
+        wb.purge(as_of="today")
+    shutil.copytree(wb.path / "evidence", desk / "evidence", ignore=shutil.ignore_patterns(".lock"))
+    shutil.copy(str(verify.__file__), desk / "verify.py")
+    shutil.copy(wb.path / "evidence/log.vkey", desk)
+    shutil.copy(wb.path / f"keys/tombstone-{run_id}.key", desk)
+    shutil.copy(ROOT / "tests/ledger/reader.go", desk)
+    (desk / "bin").mkdir()
+    (desk / "bin/python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (desk / "bin/python3").chmod(0o755)
+    return desk
+
+
+@pytest.fixture
+def desk(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "desk"))
+
+
+def said(desk: Path, name: str) -> str:
+    """Run one block as somebody would who pastes it, after the first one; both streams."""
+    env = {"PATH": f"{desk / 'bin'}:{os.environ['PATH']}", "HOME": str(desk), "LC_ALL": "C.UTF-8"}
+    script = BLOCKS["choose"] + ("" if name == "choose" else BLOCKS[name])
+    done = subprocess.run(["bash", "-c", script], cwd=desk, env=env, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_every_block_of_the_page_is_run_here() -> None:
+    """And there is none that a test does not know."""
+    assert set(BLOCKS) == set(SAYS)
+    text = (ROOT / "docs/verify.md").read_text()
+    assert text.count("```") == 2 * len(BLOCKS)
+
+
+@pytest.mark.parametrize("name", [name for name in SAYS if name != "go"])
+def test_each_command_says_what_the_page_says(desk: Path, name: str) -> None:
+    """On evidence that is in order."""
+    assert SAYS[name] in said(desk, name)
+
+
+@pytest.mark.slow
+def test_go_accepts_the_log(desk: Path) -> None:
+    """With Debian's packages of Go's own sources."""
+    if shutil.which("go") is None or not Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog").is_dir():
+        pytest.skip("NOT CHECKED by Go: apt-get install golang golang-golang-x-mod-dev")
+    assert SAYS["go"] in said(desk, "go")
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("verifier", f"{RUN}/4-deleted.json"),
+        ("kept", "kept-checkpoint"),
+        ("signature", "evidence/checkpoint"),
+        ("key", "log.vkey"),
+        ("files", f"{RUN}/2-approval.json.sig"),
+        ("proof", f"{RUN}/6-record.json"),
+        ("proof", f"{RUN}/6-record.json.tlog-proof"),
+        ("plan", f"{RUN}/1-plan.json"),
+        ("approval", f"{RUN}/2-approval.json"),
+        ("approval", "evidence/allowed_signers"),
+        ("bound", f"{RUN}/tombstones.txt"),
+        ("bound", "tombstone-2026-08-01-a.key"),
+    ],
+)
+def test_each_command_says_no_where_something_was_changed(desk: Path, name: str, changed: str) -> None:
+    """One bit in the middle of a file; of a checkpoint, in its root."""
+    path = desk / changed
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\n", data.index(b"\n") + 1) + 3 if changed.endswith("checkpoint") else len(data) // 2
+    data[at] ^= 1
+    path.write_bytes(data)
+    assert SAYS[name] not in said(desk, name)
+
+
+def test_repeated_tombstones_are_seen(desk: Path) -> None:
+    """As many lines as before, but not as many rows."""
+    path = desk / RUN / "tombstones.txt"
+    first = path.read_text().splitlines()[0]
+    path.write_text(f"{first}\n{first}\n")
+    assert "They are distinct." not in said(desk, "counts")
