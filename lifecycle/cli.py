@@ -10,7 +10,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -169,16 +169,16 @@ def report(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="Default: the latest run.")] = None,
     format: Annotated[str, typer.Option("--format", metavar="html,json", help="One or several.")] = "html,json",
     language: Annotated[str | None, typer.Option("--language", metavar="de|en")] = None,
-    second_opinion: Annotated[
-        bool, typer.Option("--second-opinion/--no-second-opinion", help="Ask Great Expectations, too.")
-    ] = True,
+    second_opinion: Annotated[bool, typer.Option("--second-opinion/--no-second-opinion")] = True,
     inspection: Annotated[bool, typer.Option("--inspection", help="Instead, one ZIP for an authority.")] = False,
+    document: Annotated[str | None, typer.Option("--document", metavar="concept|record|month")] = None,
+    month: Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="Of --document month.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what an auditor or data protection officer reads."""
     formats = [one for one in format.split(",") if one]
-    more = {"second_opinion": second_opinion, "inspection": inspection}
-    _print(_workbench().report(run, formats=formats, language=language, **more), as_json)
+    more: dict[str, Any] = {"inspection": inspection, "document": document, "month": month}
+    _print(_workbench().report(run, formats=formats, language=language, second_opinion=second_opinion, **more), as_json)
 
 
 @app.command()

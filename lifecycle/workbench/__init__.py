@@ -15,6 +15,7 @@ from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
 from lifecycle.workbench import approvals, facts, ingesting, purging, verifying, workspace
+from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.previewing import TemplateVerbs
 from lifecycle.workbench.restoring import RestoreVerbs
@@ -38,7 +39,7 @@ __all__ = ["Workbench"]
 
 
 @guard_verbs
-class Workbench(TemplateVerbs, RestoreVerbs, NotebookVerbs):
+class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, NotebookVerbs):
     """A workspace and everything that can be done with it.
 
     Every verb is spelled like its command. Results are frozen dataclasses with ``frame`` (polars), ``summary()``,
@@ -265,6 +266,8 @@ class Workbench(TemplateVerbs, RestoreVerbs, NotebookVerbs):
         language: str | None = None,
         second_opinion: bool = True,
         inspection: bool = False,
+        document: str | None = None,
+        month: str | None = None,
     ) -> Reported:
         """Write the report of a run (default: the latest), or of the workspace where there is none yet.
 
@@ -278,7 +281,14 @@ class Workbench(TemplateVerbs, RestoreVerbs, NotebookVerbs):
             Without it the report says that nobody else was asked, and is there two seconds earlier.
         inspection : bool
             Instead of a report, one ZIP for an authority: rules, runs, exceptions, evidence and how to verify it.
+        document, month : str, optional
+            Instead of a report, another paper, as :meth:`report_document` writes it.
         """
+        if document is not None or month is not None:
+            if run_id is not None or inspection:
+                raise UsageError("A document is about the workspace, not about one run.", "lifecycle report --help")
+            kind = "month" if document is None else document
+            return self.report_document(kind, month=month, formats=formats, language=language)
         if inspection:
             from lifecycle.workbench.inspecting import write_inspection
 
