@@ -74,6 +74,8 @@ def _cell(cell: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
     tags = list(cell.get("metadata", {}).get("tags", ()))
     times = cell.get("metadata", {}).get("papermill", {})
     kept: dict[str, Any] = {"cell_type": cell["cell_type"], "source": cell["source"], "metadata": {"tags": tags}}
+    if cell.get("metadata", {}).get("jupyter", {}).get("source_hidden") is True:
+        kept["metadata"]["jupyter"] = {"source_hidden": True}
     if "id" in cell:
         kept["id"] = cell["id"]
     if times:

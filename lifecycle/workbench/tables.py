@@ -27,11 +27,21 @@ MOST_ROWS = 200
 _SEARCH_FROM = 8
 _ORDER = {"failed": 0, "unknown": 1, "passed": 2}
 _WORDS_OF = {
-    **{"check": "check", "field": "field", "dataset": "dataset", "channel": "channel", "severity": "severity"},
+    **{
+        "check": "check",
+        "field": "field",
+        "dataset": "dataset",
+        "channel": "channel",
+    },
     **{"outcome": "outcome", "ground": "ground", "setBy": "role", "role": "role"},
     **{"runcheck": "runcheck"},
 }
 """Columns whose values have a word in the report's catalogue, and the family they belong to."""
+
+_FOREMOST = ("check", "outcome", "count", "field", "dataset", "store", "channel", "severity")
+"""Columns in the order of a reader's questions; the others follow as they come."""
+
+_KNOWN = frozenset(_FOREMOST) | {"first", "last"}  # where in a file it was: in ``frame``, not on the page
 
 _MARKS = {"passed": ("✓", "#1d8a57"), "failed": ("▲", "#d0482f"), "unknown": ("◇", "#b07a10")}
 _INK, _QUIET = "var(--jp-content-font-color1, currentColor)", "var(--jp-content-font-color2, currentColor)"
@@ -71,7 +81,8 @@ def result_html(result: Tabular, language: str = "en") -> str:
 
 def table_html(rows: Sequence[Mapping[str, Any]], say: Speech, *, head: bool = True) -> str:
     """Return one table; the first rows are those that somebody must look at."""
-    columns = [name for name in rows[0] if any(row.get(name) not in (None, "") for row in rows)] if rows else []
+    filled = [name for name in rows[0] if any(row.get(name) not in (None, "") for row in rows)] if rows else []
+    columns = [name for name in _FOREMOST if name in filled] + [name for name in filled if name not in _KNOWN]
     ordered = sorted(rows, key=_first_things_first)
     body = "".join(
         f"<tr>{''.join(_cell(name, row.get(name), say) for name in columns)}</tr>" for row in ordered[:MOST_ROWS]
@@ -127,6 +138,8 @@ def _cell(name: str, value: Any, say: Speech) -> str:
     raw = value if _figure(value) else text
     style = f"{_CELL};text-align:{'right' if _figure(value) else 'left'}"
     shown = escape(text)
+    if name == "outcome":
+        style += ";white-space:nowrap"
     if name == "outcome" and str(value) in _MARKS:
         mark, colour = _MARKS[str(value)]
         shown = f'<span style="color:{colour}" aria-hidden="true">{mark}</span> {shown}'
@@ -168,6 +181,7 @@ _VALUES: dict[str, dict[str, str]] = {
     "en": {},
     "de": {
         **{"sealed": "besiegelt", "aborted": "abgebrochen", "open": "begonnen", "planned": "geplant"},
+        **{"error": "Fehler", "warning": "Warnung", "note": "Hinweis"},
         **{"logical": "logisch", "none": "keine", "verified": "nachgeprüft", "file-rewrite": "Datei neu geschrieben"},
     },
 }
@@ -183,7 +197,7 @@ _GERMAN = {
         "runcheck": "Prüfung",
     },
     **{"dataset": "Datenbestand", "store": "Speicherort", "field": "Datenfeld", "severity": "Gewicht"},
-    **{"count": "Anzahl", "channel": "Weg", "first": "erste Zeile", "last": "letzte Zeile", "name": "Schritt"},
+    **{"count": "Anzahl", "channel": "Weg", "state": "Stand", "name": "Schritt"},
     **{"detail": "Einzelheit", "treeSize": "Einträge im Nachweis", "files": "Dateien", "read": "gelesen"},
     **{"stored": "gespeichert", "replaced": "davon ersetzt", "duplicates": "doppelt", "rejected": "nicht lesbar"},
     **{"expired": "bei Eingang löschfällig", "consumed": "danach entfernt", "reason": "Grund", "line": "Zeile"},

@@ -175,8 +175,10 @@ def _variant(result: Result, values: Mapping[str, Any]) -> str:
 
 @cache
 def _texts(language: str) -> dict[str, str]:
-    parts = re.split(r"^## (.+)$", (_WORDS / f"{language}.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    return {parts[at].strip(): parts[at + 1].strip() for at in range(0, len(parts), 2)}
+    # A heading of a text is a name; headings inside a text are words.
+    name = re.compile(r"^## ([a-z]+\.[a-z]+(?:: \w+)?)$", re.MULTILINE)
+    parts = name.split((_WORDS / f"{language}.md").read_text(encoding="utf-8"))[1:]
+    return {parts[at]: parts[at + 1].strip() for at in range(0, len(parts), 2)}
 
 
 def _text(language: str, name: str, variant: str) -> str:
@@ -217,7 +219,9 @@ _STYLE = (
     ".lifecycle-page .scroll{overflow-x:auto}"
     ".lifecycle-page table{border-collapse:collapse;text-align:left}"
     ".lifecycle-page caption{text-align:left;caption-side:top;color:var(--jp-content-font-color2,currentColor)}"
-    ".lifecycle-page table th,.lifecycle-page table td{text-align:left;vertical-align:top;white-space:normal;"
+    ".lifecycle-page h3 .jp-InternalAnchorLink{display:none}"
+    ".lifecycle-page table tbody th{font-weight:400}"
+    ".lifecycle-page table th,.lifecycle-page table td{text-align:left!important;vertical-align:top;white-space:normal;"
     "max-width:none;padding:.3em .9em .3em 0;border-bottom:1px solid var(--jp-border-color2,#8886)}"
-    ".lifecycle-page table .figure{text-align:right;white-space:nowrap}"
+    ".lifecycle-page table .figure{text-align:right!important;white-space:nowrap}"
 )

@@ -85,6 +85,16 @@ def test_both_languages_have_the_same_texts() -> None:
     assert len(keys) > 30
 
 
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_no_text_is_empty(filled: tuple[Path, Any], language: str) -> None:
+    """A heading inside a text is not the name of the next one."""
+    tell = Workbench.open(filled[0]).prose(language)
+    asked = {name for path in NOTEBOOKS for name in re.findall(r'tell\("([a-z.]+)"\)', "\n".join(code(path)))}
+    assert len(asked) > 15
+    assert sorted(name for name in asked if len(tell(name).text) < 10) == []
+    assert tell("review.state").text.startswith("## 1. ")
+
+
 def test_every_text_that_a_notebook_asks_for_is_there(filled: tuple[Path, Any]) -> None:
     """And no text waits for a notebook that never asks."""
     asked = {name for path in NOTEBOOKS for name in re.findall(r'tell\("([a-z.]+)"', "\n".join(code(path)))}
