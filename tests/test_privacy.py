@@ -292,6 +292,14 @@ def _parquet(planted: Planted, row: Mapping[str, Any]) -> Path:
     return path
 
 
+def mail(planted: Planted) -> Path:
+    """A confirmation as eTermin would have sent it, to somebody."""
+    name, address = planted.new("never.mail.name"), planted.new("never.mail.address", "{}@example.org")
+    head = f"From: clinic@example.org\nTo: {address}\nSubject: Termin {name}\n"
+    text = f"Guten Tag {name}, Ihre TAN ist {planted.new('never.mail.tan')}.\n"
+    return planted.write("sent.eml", f"{head}Content-Type: text/plain; charset=utf-8\n\n{text}".encode())
+
+
 def _break(planted: Planted, row: Mapping[str, Any]) -> None:
     def text(name: str) -> str:
         return json.dumps(dict(row, first_name=planted.new(f"never.broken.{name}"), last_name="", email="", mobile=""))
@@ -363,7 +371,7 @@ class Stage:
         return out
 
     def alone(self, call: list[str]) -> tuple[int, bytes, bytes]:
-        env = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONWARNINGS": "error"}
+        env = {**os.environ, "TMPDIR": str(self.temporary)}
         done = subprocess.run([*LIFECYCLE, *call], capture_output=True, check=False, env=env, cwd=self.temporary)
         return done.returncode, done.stdout, done.stderr
 
@@ -480,6 +488,8 @@ def delete(stage: Stage, planted: Planted) -> None:
     stage.run("report de", "report", "--language", "de", "--json", alone=True)
     stage.run("report en", "report", "--language", "en", "--format", "html,pdf,json", "--no-second-opinion")
     stage.run("preview", "preview", "build", "--json")
+    stage.run("preview compare", "preview", "compare", mail(planted), "--json")
+    stage.run("restore check", "restore", "check", "--json")
     stage.run("ingest after the purge", "ingest", *planted.good)
     (stage.workspace / "evidence" / "checkpoint").write_bytes(b"broken")
     for verb in (["verify"], ["report"], ["purge", "--as-of", "today"], ["ingest", str(planted.older)]):
