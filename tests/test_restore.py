@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -321,3 +323,29 @@ def test_a_longer_backup_period_prolongs_the_keys_life(clinic: Clinic) -> None:
         clinic.wait(days)
         clinic.wb.purge(as_of="today")
         assert (clinic.path / "keys/tombstone-2026-08-01-a.key").exists() is there
+
+
+def test_the_command_line_speaks_of_a_restore_as_promised(tmp_path: Path) -> None:
+    """``check`` ends with 1 and one JSON object, ``apply`` with 6 and an approvable plan, then with 0."""
+    clinic = Clinic(tmp_path)
+    clinic.clock = datetime.now(UTC)  # the command line has no other clock
+    clinic.book(100, 5)
+    clinic.back_up()
+    clinic.purge()
+    clinic.bring_back()
+
+    def call(*words: str) -> tuple[int, dict[str, Any], str]:
+        command = [sys.executable, "-m", "lifecycle.cli", "--workspace", str(clinic.path), *words, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+    code, seen, _ = call("restore", "check")
+    assert (code, seen["overdue"], seen["resurrected"], len(seen["missingRuns"])) == (1, 1, 0, 1)
+    assert call("verify")[0] == 7
+    code, nothing, words = call("restore", "apply")
+    assert (code, nothing) == (6, {})
+    run_id = words.strip().split(" ")[-3]
+    assert call("approve", run_id, "--role", "delegate")[0] == 0
+    code, done, _ = call("restore", "apply")
+    assert (code, done["outcome"], done["overdue"], done["resurrected"], done["deleted"]) == (0, "sealed", 1, 0, 1)
+    assert (call("restore", "check")[0], call("verify")[0]) == (0, 0)
