@@ -22,8 +22,7 @@ from lifecycle.errors import (
 )
 from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, TemplateFinding, as_json
 
-OURS = {"lifecycle": True}
-"""Metadata of every notebook output that the workbench made: counts and names, no values."""
+OURS = {"lifecycle": True}  # the mark of an output that the workbench made; a guarded run keeps no other
 
 
 class Result:
@@ -74,7 +73,6 @@ class Result:
         return result_html(self)
 
     def _repr_mimebundle_(self, **_asked: Any) -> tuple[dict[str, str], dict[str, bool]]:
-        # A guarded run of a notebook keeps only what bears this mark; see workbench.running.
         words = ", ".join(f"{key}={value}" for key, value in self.summary().items())
         return {"text/html": self._repr_html_(), "text/plain": f"{type(self).__name__}({words})"}, OURS
 

@@ -76,7 +76,13 @@ def result_html(result: Tabular, language: str = "en") -> str:
     checks = getattr(result, "checks", None)
     if isinstance(checks, Mapping):
         rows = [{"runcheck": name, "outcome": outcome} for name, outcome in checks.items()]
-    return f'<div class="lifecycle">{numbers}{table_html(rows, say) if rows else ""}</div>'
+    good = [row for row in rows if row.get("outcome") == "passed"] if len(rows) >= _SEARCH_FROM else []
+    told = [row for row in rows if row not in good]
+    folded = ""
+    if good:
+        summary = escape(f"{say.word('outcome', 'passed')}: {say.number(len(good))}")
+        folded = f"<details><summary>{summary}</summary>{table_html(good, say)}</details>"
+    return f'<div class="lifecycle">{numbers}{table_html(told, say) if told else ""}{folded}</div>'
 
 
 def table_html(rows: Sequence[Mapping[str, Any]], say: Speech, *, head: bool = True) -> str:

@@ -28,6 +28,15 @@ def test_what_failed_stands_first_and_the_largest_before_the_smaller() -> None:
     assert counts == ["7", "2", "9", "0"]
 
 
+def test_what_passed_is_folded_away_where_there_is_much() -> None:
+    """It can be opened, and its number is told; a short table is shown whole."""
+    many = [finding("kvnr", Outcome.PASSED, 0) for _ in range(12)]
+    html = result_html(checked(finding("iban", Outcome.FAILED, 1), *many), "de")
+    assert "<summary>bestanden: 12</summary>" in html
+    assert "IBAN" in html.partition("<details>")[0]
+    assert "<details>" not in result_html(checked(*many[:3]))
+
+
 def test_markup_in_a_name_is_text() -> None:
     """A field of a foreign file can be called anything."""
     html = result_html(checked(finding("undeclared-field", Outcome.FAILED, 1, '<img src=x onerror="alert(1)">')))
