@@ -56,7 +56,8 @@ Cell = str | Mark | Blank
 class Table:
     """A table: the first column heads its row. ``figures`` are the columns that hold numbers, from 0.
 
-    ``total`` says that the last row is the sum of the others. ``folded`` hides it behind its caption on a screen.
+    ``total`` says that the last row is the sum of the others. ``folded`` hides it behind its caption on a screen;
+    ``keep`` never breaks the first column.
     """
 
     caption: str
@@ -65,6 +66,7 @@ class Table:
     figures: tuple[int, ...] = ()
     total: bool = False
     folded: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

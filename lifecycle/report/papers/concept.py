@@ -100,15 +100,15 @@ def summary(policy: Policy, say: Speech) -> Body:
 @section(
     "todo",
     ("catalogue",),
-    (Example({}, Outcome.PASSED), Example({"catalogue": (_UNKNOWN_TYPE,)}, Outcome.UNKNOWN)),
+    (Example({}, None), Example({"catalogue": (_UNKNOWN_TYPE,)}, None)),
     first_page=True,
 )
 def todo(policy: Policy, say: Speech) -> Body:
     """What is still to be laid down, before the concept covers everything."""
     items = tuple(_missing(policy, say))
     if not items:
-        return Body((Text(say("concept.nothing-missing")),), concept_outcome(policy))
-    return Body((Items(items),), concept_outcome(policy))
+        return Body((Text(say("concept.nothing-missing")),))
+    return Body((Items(items),))
 
 
 def _missing(policy: Policy, say: Speech) -> Iterator[str]:

@@ -36,11 +36,18 @@ def longest_gap(missing: tuple[date, ...]) -> int:
     >>> longest_gap((date(2026, 9, 1), date(2026, 9, 2), date(2026, 9, 9)))
     2
     """
-    longest = length = 0
-    for number, night in enumerate(missing):
-        length = length + 1 if number and night - missing[number - 1] == timedelta(days=1) else 1
-        longest = max(longest, length)
-    return longest
+    return max(((last - first).days + 1 for first, last in gaps(missing)), default=0)
+
+
+def gaps(missing: tuple[date, ...]) -> tuple[tuple[date, date], ...]:
+    """Nights in a row, each time the first and the last."""
+    found: list[tuple[date, date]] = []
+    for night in missing:
+        if found and night - found[-1][1] == timedelta(days=1):
+            found[-1] = (found[-1][0], night)
+        else:
+            found.append((night, night))
+    return tuple(found)
 
 
 def nights_outcome(month: Month) -> Outcome:
@@ -146,7 +153,7 @@ def nights(month: Month, say: Speech) -> Body:
     blocks: list[Block] = [Text(text)]
     if month.missing:
         blocks.append(Text(say.count("month.missing", len(month.missing), longest=longest_gap(month.missing))))
-        blocks.append(Items(tuple(say.day(night) for night in month.missing)))
+        blocks.append(Items(tuple(_span(first, last, say) for first, last in gaps(month.missing))))
         covered = nights_outcome(month) == Outcome.PASSED
         blocks.append(Text(say("month.gap-covered" if covered else "month.gap-open")))
     else:
@@ -154,6 +161,10 @@ def nights(month: Month, say: Speech) -> Body:
     if month.since > month.first:
         blocks.append(Text(say("month.before-first", since=month.since)))
     return Body(tuple(blocks), nights_outcome(month))
+
+
+def _span(first: date, last: date, say: Speech) -> str:
+    return say.day(first) if first == last else say("month.span", first=first, last=last)
 
 
 @section(
@@ -175,7 +186,7 @@ def runs(month: Month, say: Speech) -> Body:
     deleted = say.number(sum(run.deleted for run in month.runs))
     total = (say("month.total"), "", "", deleted, "", "", "", "")
     rows = (*(_run_row(run, say) for run in month.runs), total)
-    table = Table(say("month.runs-caption"), head, rows, figures=(2, 3, 4, 5), total=True)
+    table = Table(say("month.runs-caption"), head, rows, figures=(2, 3, 4, 5), total=True, keep=True)
     return Body((Text(say("month.runs-intro")), table), worst(map(run_outcome, month.runs)))
 
 

@@ -61,12 +61,12 @@ def summary(policy: Policy, say: Speech) -> Body:
     return Body(tuple(blocks), record_outcome(policy))
 
 
-@section("todo", (), (Example({}, Outcome.UNKNOWN), Example(_PRACTICE, Outcome.UNKNOWN)), first_page=True)
+@section("todo", (), (Example({}, None), Example(_PRACTICE, None)), first_page=True)
 def todo(policy: Policy, say: Speech) -> Body:
     """Where something is to be filled in, section by section."""
     rows = tuple((title, say.number(gaps)) for title, gaps in blanks(policy, say).items())
     head = (say("record.section"), say("record.open"))
-    return Body((Table(say("record.gaps-caption"), head, rows, figures=(1,)),), record_outcome(policy))
+    return Body((Table(say("record.gaps-caption"), head, rows, figures=(1,)),))
 
 
 def _form(say: Speech, rows: tuple[tuple[Cell, ...], ...], caption: str) -> Table:
