@@ -11,15 +11,7 @@ from typing import Any
 import polars as pl
 
 from lifecycle import __version__
-from lifecycle.errors import (
-    EvidenceError,
-    FindingsFailed,
-    Incomplete,
-    LifecycleError,
-    Refused,
-    SourceError,
-    UsageError,
-)
+from lifecycle.errors import EvidenceError, FindingsFailed, Incomplete, LifecycleError, Refused, SourceError, UsageError
 from lifecycle.model import Finding, Hold, Outcome, Severity, StoreCounts, TemplateFinding, as_json
 
 OURS = {"lifecycle": True}  # the mark of an output that the workbench made; a guarded run keeps no other
