@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lifecycle.deletion import documents as doc
-from lifecycle.errors import EvidenceError, FindingsFailed, Refused, UsageError
+from lifecycle.errors import EvidenceError, FindingsFailed, Incomplete, Refused, UsageError
 from lifecycle.workbench import Workbench
 
 START = datetime(2026, 8, 1, 1, tzinfo=UTC)
@@ -323,6 +323,28 @@ def test_a_longer_backup_period_prolongs_the_keys_life(clinic: Clinic) -> None:
         clinic.wait(days)
         clinic.wb.purge(as_of="today")
         assert (clinic.path / "keys/tombstone-2026-08-01-a.key").exists() is there
+
+
+def test_a_run_that_deleted_is_never_called_aborted(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older store comes back between deletion and record: the run stays open and says what it needs."""
+    clinic.book(100)
+    clinic.back_up()
+    clinic.book(95, first=2)
+    make = doc.verified
+    monkeypatch.setattr(doc, "verified", lambda *args: (clinic.path / "STOP").touch() or make(*args))
+    with pytest.raises(Incomplete):
+        clinic.purge()
+    monkeypatch.undo()
+    (clinic.path / "STOP").unlink()
+    newer = clinic.store.read_bytes()
+    clinic.bring_back()
+    for call in (lambda: clinic.wb.purge("2026-08-01-a"), clinic.wb.restore_apply):
+        with pytest.raises(Incomplete, match="a store that was restored since knows nothing of it"):
+            call()
+    assert not list((clinic.path / "evidence/runs").glob("*/6-*"))
+    clinic.store.write_bytes(newer)
+    assert clinic.wb.purge("2026-08-01-a").deleted == 2
+    assert clinic.wb.verify().outcome == "passed"
 
 
 def test_the_command_line_speaks_of_a_restore_as_promised(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ class Execution:
             order = self._order(key, due)
             drift = self._drift(chosen, order)
             if drift is not None:
+                self._refuse_restored_meanwhile()
                 return drift
             for name, erasing in chosen.items():
                 self._safe_point()
@@ -177,6 +178,14 @@ class Execution:
                 f"look at the stores by hand; then: lifecycle purge {self._run_id}",
             )
         return PlanDrift(appeared, vanished)
+
+    def _refuse_restored_meanwhile(self) -> None:
+        # The run did delete, so it must never be called aborted.
+        if doc.DELETED in self._listing():
+            raise Incomplete(
+                f"Run {self._run_id} was carried out, but a store that was restored since knows nothing of it.",
+                f"bring back the newer store; then: lifecycle purge {self._run_id}",
+            )
 
     def _write_down(self, order: Erasure, erased: tuple[Erased, ...]) -> None:
         self._safe_point()
