@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 DEBIAN := chromium openssh-client openssl golang-go golang-golang-x-mod-dev \
 	libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core poppler-utils
 
-.PHONY: help setup demo test lint types bench lock debian clean
+.PHONY: help setup demo test lint types bench tsa lock debian clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ types: setup ## mypy, strict
 
 bench: setup ## our speed beside the peer's, as ratios (BENCH="--scale 0.01" for a quick look)
 	$(BIN)/python -m bench $(BENCH)
+
+tsa: setup ## a local RFC 3161 time stamp authority, for trying [ledger] timestamp_url; its keys go to build/tsa
+	$(BIN)/python tests/ledger/tsa.py build/tsa 8318
 
 lock: setup ## requirements.txt anew from pyproject.toml, with hashes
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes \

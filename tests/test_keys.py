@@ -414,3 +414,50 @@ def test_newer_evidence_is_refused_in_words(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(EvidenceError, match="no number"):
             opened(tmp_path)
+
+
+# --- what a disaster leaves ------------------------------------------------------------------------
+
+
+def test_a_lost_seed_ends_every_verb_that_needs_it_with_7(bench: Workbench) -> None:
+    """The state has a name and a hint, and nothing was drawn in its place."""
+    (bench.path / "keys/log.seed").unlink()
+    for verb in (lambda: bench.plan(), lambda: bench.purge(as_of="today"), lambda: bench.restore_check()):
+        with pytest.raises(EvidenceError, match="seed") as caught:
+            verb()
+        assert caught.value.exit_code == 7
+        assert "second holder" in caught.value.hint
+    assert bench.verify().outcome.value == "failed"
+    assert list((bench.path / "keys").glob("log.seed*")) == []
+
+
+def test_evidence_older_than_the_store_ends_a_purge_with_7(bench: Workbench, tmp_path: Path) -> None:
+    """Whatever run is asked for: going on would fork the log. Nothing is recorded, and the newer evidence mends it."""
+    shutil.copytree(bench.path / "evidence", tmp_path / "older")
+    run = bench.plan().run_id
+    bench.approve(run, "controller")
+    assert bench.purge(run).deleted > 0
+    (bench.path / "evidence").rename(tmp_path / "newer")
+    shutil.copytree(tmp_path / "older", bench.path / "evidence")
+    for verb in (lambda: bench.purge(as_of="today"), lambda: bench.restore_check(), lambda: bench.restore_apply()):
+        with pytest.raises(EvidenceError, match=f"older than the store: it does not know {run}") as caught:
+            verb()
+        assert caught.value.exit_code == 7
+        assert "newer evidence" in caught.value.hint
+    found = {check.name: check.outcome.value for check in bench.verify().checks}
+    assert found["every marker of the store has its evidence"] == "failed"
+    assert list((bench.path / "evidence/runs").iterdir()) == []
+    shutil.rmtree(bench.path / "evidence")
+    (tmp_path / "newer").rename(bench.path / "evidence")
+    assert bench.purge(as_of="today").outcome == "sealed"
+    assert bench.verify().outcome.value == "passed"
+
+
+def test_newer_evidence_ends_with_7_in_the_workbench(bench: Workbench) -> None:
+    """Every verb that opens it says which version it is; verify fails in words."""
+    (bench.path / "evidence/schema-version").write_text("9\n")
+    with pytest.raises(EvidenceError, match="schema version 9; this lifecycle knows 1"):
+        bench.plan()
+    said = bench.verify()
+    assert said.outcome.value == "failed"
+    assert any("another version" in check.detail for check in said.checks)

@@ -7,7 +7,6 @@ leaves behind is tiles ahead of the checkpoint, and the checkpoint is the truth.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -20,8 +19,9 @@ from lifecycle.errors import ConfigurationError, EvidenceError
 from lifecycle.ledger import files, note, statements, tiles
 from lifecycle.ledger.keys import KeyFolder
 from lifecycle.ledger.lock import FolderLock
-from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders
+from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders, predicate_of, take_up
 from lifecycle.ledger.merkle import Tree, leaf_hash
+from lifecycle.ledger.run_ids import RUN_ID, letters_of, number_of, run_order, year_of
 from lifecycle.model import Checkpoint
 
 RUN_FILES = (
@@ -40,8 +40,6 @@ RUN_FILES = (
 )
 """Every name a run's folder may hold; any other is refused by writer and verifier alike."""
 
-_RUN_ID = re.compile(r"[A-Za-z0-9-]+")
-_DATED = re.compile(r"(\d{4}-\d\d-\d\d)-([a-z]+)")
 _LINES_A_CHUNK = 10_000
 
 
@@ -111,6 +109,7 @@ class EvidenceLedger:
     ) -> Self:
         """Open existing evidence and check that seed, public key, checkpoint and tiles belong together."""
         ledger = cls(evidence, keys, origin, now)
+        take_up(evidence)
         if not evidence.is_dir() or evidence.is_symlink():
             raise EvidenceError("There is no evidence folder.", "lifecycle init, or bring the evidence back.")
         ledger._signer(ledger._log.load().index_of)
@@ -135,16 +134,16 @@ class EvidenceLedger:
             folder = log.folder / "runs"
             if not folder.is_dir() or folder.is_symlink():
                 raise EvidenceError("The evidence has no runs folder.", "lifecycle verify")
-            found.update(each.name for each in folder.iterdir() if _RUN_ID.fullmatch(each.name))
-        return tuple(sorted(found, key=_run_order))
+            found.update(each.name for each in folder.iterdir() if RUN_ID.fullmatch(each.name))
+        return tuple(sorted(found, key=run_order))
 
     def new_run_id(self, as_of: date) -> str:
         """Name the next run of a day: ``2026-10-01-a`` to ``-z``, then ``-aa``; never one that had a key."""
         day = as_of.isoformat()
-        number = 1 + max((_number(run) for run in self.runs() if run.startswith(day)), default=0)
-        while self._keys.holds(f"{day}-{_letters(number)}"):
+        number = 1 + max((number_of(run) for run in self.runs() if run.startswith(day)), default=0)
+        while self._keys.holds(f"{day}-{letters_of(number)}"):
             number += 1
-        return f"{day}-{_letters(number)}"
+        return f"{day}-{letters_of(number)}"
 
     def listing(self, run_id: str) -> frozenset[str]:
         """Name the run's files: its state. Empty for a run that does not exist."""
@@ -224,6 +223,31 @@ class EvidenceLedger:
     def checkpoint(self) -> Checkpoint:
         """Give the signed head of the log."""
         return self._log.checkpoint()
+
+    # --- years -----------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> Log:
+        """Today's log, for reading."""
+        return self._log
+
+    def open_after(self, year: int, last: Checkpoint) -> None:
+        """Make the end of the log before this one the first leaf."""
+        with self._writing():
+            self._state("log-opened.json", lambda: statements.log_opened(year, last, self._now()))
+
+    def state_dropped(self, year: int) -> None:
+        """Write down that the closed log of a year is dropped, before it is."""
+        with self._writing():
+            last = next(log.checkpoint() for log in self._closed() if log is self._years[year])
+            self._state(f"log-dropped-{year}.json", lambda: statements.log_dropped(year, last, self._now()))
+
+    def is_dropped(self, run_id: str) -> bool:
+        """Tell whether a run lay, by its day, in a log that is not kept any more: in one before the oldest kept."""
+        first = [self._log, *self._closed()][-1].first_leaf()
+        if first is None or b'"log-opened"' not in first or (year := year_of(run_id)) is None:
+            return False
+        return bool(year <= predicate_of(first)["previous"]["year"])
 
     # --- keys ------------------------------------------------------------------------------------
 
@@ -328,7 +352,7 @@ class EvidenceLedger:
 
     def _home(self, run_id: str) -> Log:
         """Find the log that a run lies in; today's one for a run that is not there yet."""
-        if not _RUN_ID.fullmatch(run_id):
+        if not RUN_ID.fullmatch(run_id):
             raise EvidenceError("A run id has letters, digits and hyphens only.", "lifecycle plan")
         logs = [self._log, *self._closed()]
         return next((log for log in logs if os.path.lexists(log.folder / "runs" / run_id)), self._log)
@@ -372,24 +396,3 @@ def _digested(chunks: Iterable[bytes], update: Callable[[bytes], None]) -> Itera
     for chunk in chunks:
         update(chunk)
         yield chunk
-
-
-def _run_order(run_id: str) -> tuple[str, int, str]:
-    dated = _DATED.fullmatch(run_id)
-    return (dated[1], _number(run_id), "") if dated else (run_id, 0, run_id)
-
-
-def _number(run_id: str) -> int:
-    """Give the place of a run in its day: a is 1, z is 26, aa is 27; 0 for an id of another kind."""
-    dated, number = _DATED.fullmatch(run_id), 0
-    for letter in dated[2] if dated else "":
-        number = number * 26 + ord(letter) - ord("a") + 1
-    return number
-
-
-def _letters(number: int) -> str:
-    letters = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("a") + rest) + letters
-    return letters

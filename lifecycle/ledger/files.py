@@ -64,6 +64,18 @@ def sync_folder(path: Path) -> None:
         raise _stopped(path, error) from error
 
 
+def rename_durably(path: Path, to: Path) -> None:
+    """Rename a folder beside itself; once this returns, the new name would survive a power cut."""
+    try:
+        os.rename(path, to)
+    except OSError as error:
+        raise EvidenceError(
+            f"{path.name} could not be renamed to {to.name} ({error.strerror}).",
+            "Look after the rights of the folder they lie in, then run the same command again: it resumes.",
+        ) from error
+    sync_folder(to.parent)
+
+
 def make_folder(path: Path, mode: int = 0o755) -> None:
     """Make ``path`` and its missing parents, each durable in its parent; a symbolic link is refused."""
     if os.path.lexists(path):

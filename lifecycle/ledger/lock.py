@@ -60,6 +60,8 @@ class FolderLock:
             ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not self._is_ours(handle):
+                raise BlockingIOError
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"pid {os.getpid()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n".encode(), 0)
         except BlockingIOError as error:
@@ -76,3 +78,10 @@ class FolderLock:
                 f"The lock of the {self._path.parent.name} folder cannot be taken ({error.strerror})."
             ) from error
         return handle
+
+    def _is_ours(self, handle: int) -> bool:
+        # The folder may have been closed with its year since the file was opened; its successor has another lock.
+        try:
+            return os.path.samestat(os.fstat(handle), os.lstat(self._path))
+        except FileNotFoundError:
+            return False

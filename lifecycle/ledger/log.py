@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from base64 import b64decode
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 from lifecycle.errors import EvidenceError
 from lifecycle.ledger import files, note, tiles
+from lifecycle.ledger.lock import FolderLock
 from lifecycle.ledger.merkle import Tree, inclusion_holds, leaf_hash
 from lifecycle.model import Checkpoint
 
@@ -171,6 +173,21 @@ def need_known_version(folder: Path) -> None:
             f"The evidence has schema version {text}; this lifecycle knows {SCHEMA_VERSION}.",
             "use the version of lifecycle that wrote it, or a newer one",
         )
+
+
+def successor(evidence: Path) -> Path:
+    """Name the folder in which the next year's log is made."""
+    return evidence.with_name(f"{evidence.name}-next")
+
+
+def take_up(evidence: Path) -> None:
+    """Finish a change of years that was cut off between its two renames; somebody at work on it is ``Refused``."""
+    coming = successor(evidence)
+    if os.path.lexists(evidence) or not coming.is_dir() or not closed_folders(evidence):
+        return
+    with FolderLock(coming / ".lock").held():
+        if not os.path.lexists(evidence):
+            files.rename_durably(coming, evidence)
 
 
 def closed_folders(evidence: Path) -> dict[int, Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lifecycle import __version__
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.errors import LifecycleError
+from lifecycle.ledger import stamps
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
@@ -64,6 +65,16 @@ def _evidence(workspace: Workspace) -> Iterator[Problem]:
         yield "keys-readable", Severity.ERROR, 1, f"chmod 700 {workspace.settings.ledger.keys}"
 
 
+def _stamps(workspace: Workspace) -> Iterator[Problem]:
+    if not workspace.settings.ledger.timestamp_url:
+        return
+    if workspace.stamp_ca is None or not workspace.stamp_ca.is_file():
+        yield "stamp-ca-missing", Severity.ERROR, 1, "lifecycle.toml: [ledger] timestamp_ca is not a file"
+    left = len(stamps.waiting(workspace.ledger()))
+    if left:
+        yield "stamps-waiting", Severity.WARNING, left, "the authority did not answer; the next run asks again"
+
+
 def _second_holder(workspace: Workspace) -> Iterator[Problem]:
     """Read every key here and at its second holder, and compare."""
     different = workspace.keys().different_at_second_holder(workspace.settings.ledger.origin)
@@ -75,7 +86,7 @@ def _second_holder(workspace: Workspace) -> Iterator[Problem]:
 
 
 def _runs(workspace: Workspace) -> Iterator[Problem]:
-    runs = workspace.runs(__version__)
+    runs = workspace.runs(__version__, to_look=True)
     unfinished = runs.open_run()
     if unfinished:
         yield "open-run", Severity.ERROR, 1, f"lifecycle purge {unfinished}"
@@ -137,6 +148,7 @@ _CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
     "setup": _setup,
     "evidence-and-keys": _evidence,
     "second-holder": _second_holder,
+    "time-stamps": _stamps,
     "runs-and-clock": _runs,
     "rows-due-today": _due,
     "standing-approval": _approval,

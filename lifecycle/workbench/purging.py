@@ -40,7 +40,9 @@ def alone(workspace: Workspace) -> Iterator[DeletionRuns]:
                 signers.remember()
             if runs.open_run() is None:
                 switch.refuse()
+                workspace.need_current_evidence()
             yield runs
+        workspace.ask_for_stamps()
 
 
 def carry_out(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:

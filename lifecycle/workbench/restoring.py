@@ -12,7 +12,7 @@ from lifecycle.deletion import restore
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Plan
 from lifecycle.deletion.run import DeletionRuns
-from lifecycle.errors import EvidenceError, FindingsFailed, LifecycleError, Refused, UsageError
+from lifecycle.errors import FindingsFailed, LifecycleError, Refused, UsageError
 from lifecycle.model import Cutoffs, Ledger, Outcome
 from lifecycle.workbench import approvals, facts, purging
 from lifecycle.workbench.guard import guard_verbs
@@ -78,12 +78,7 @@ def check(workspace: Workspace) -> RestoreChecked:
     """Look at the store with today's rules and every living key."""
     ledger, limits = workspace.ledger(), _cutoffs(workspace)
     marked = workspace.store.runs()
-    unknown = sorted(run_id for run_id in marked if doc.INTENT not in ledger.listing(run_id))
-    if unknown:
-        raise EvidenceError(
-            f"The evidence is older than the store: it does not know {', '.join(unknown)}.",
-            "bring back the newer evidence first; nothing is mended silently",
-        )
+    workspace.need_current_evidence()
     keys = restore.living_runs(ledger)
     by_rule = _going_and_held(workspace, limits)
     by_both = _going_and_held(workspace, restore.with_tombstones(limits, ledger, keys))
@@ -93,7 +88,7 @@ def check(workspace: Workspace) -> RestoreChecked:
     return RestoreChecked(
         outcome=Outcome.FAILED if missing or resurrected or by_rule[0] else Outcome.PASSED,
         as_of=workspace.today,
-        known_until=max((_plan(ledger, run_id).as_of for run_id in marked), default=None),
+        known_until=max((_plan(ledger, run_id).as_of for run_id in marked & set(ledger.runs())), default=None),
         missing_runs=missing,
         overdue=by_rule[0],
         resurrected=resurrected,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
 from lifecycle.errors import LifecycleError
+from lifecycle.ledger.log import Log
 from lifecycle.ledger.verify import verify as verify_evidence
+from lifecycle.ledger.years import chain
 from lifecycle.model import Outcome
 from lifecycle.workbench.results import EvidenceCheck, VerifyResult
 from lifecycle.workbench.workspace import Workspace
@@ -17,7 +20,7 @@ def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyR
     """Verify evidence and stores; what could not be told is unknown, never passed."""
     vkey = workspace.evidence_path / "log.vkey"
     lines: list[str] = []
-    outcomes = verify_evidence(workspace.evidence_path, str(vkey), kept, lines.append)
+    outcomes = verify_evidence(workspace.evidence_path, str(vkey), kept, lines.append, ca=workspace.stamp_ca)
     checks = [
         EvidenceCheck(name, Outcome(outcome), _facts(line))
         for (name, outcome), line in zip(outcomes, lines, strict=True)
@@ -25,10 +28,10 @@ def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyR
     size = 0
     try:
         size = workspace.ledger().checkpoint().size
-        checks += _stores(workspace)
+        checks += [*_years(workspace), *_stores(workspace)]
     except LifecycleError as error:
         checks.append(EvidenceCheck("store and evidence belong together", Outcome.FAILED, error.fact))
-    found = {check.outcome for check in checks if check.name != _OPTIONAL}
+    found = {check.outcome for check in checks if check.name != _OPTIONAL or check.outcome is Outcome.FAILED}
     outcome = next((one for one in (Outcome.FAILED, Outcome.UNKNOWN) if one in found), Outcome.PASSED)
     return VerifyResult(outcome, size, tuple(checks))
 
@@ -41,13 +44,36 @@ def _facts(line: str) -> str:
     return " ".join(part.strip() for part in line.splitlines()[1:])
 
 
+def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
+    """Verify the closed logs: each ends as its successor says, with the key that the successor began with."""
+    evidence, origin = workspace.evidence_path, workspace.settings.ledger.origin
+    after, named = Log(evidence, origin), {evidence}
+    for year, folder, size, root in chain(evidence, origin):
+        named.add(folder)
+        name, said = f"log of {year}", list[str]()
+        if not folder.is_dir():
+            yield EvidenceCheck(name, Outcome.FAILED, "it is missing, and nothing says that it was dropped")
+            return
+        vkey = str(folder / "log.vkey")
+        found = dict(verify_evidence(folder, vkey, (size, root), said.append, ca=workspace.stamp_ca))
+        before, wrong = Log(folder, origin), {name for name, outcome in found.items() if outcome == "failed"}
+        whole = before.checkpoint().size == size and before.verifiers()[-1] == after.verifiers()[0]
+        outcome = Outcome.PASSED if whole and not wrong else Outcome.FAILED
+        facts = " ".join(_facts(line) for line in said if outcome is Outcome.FAILED)
+        yield EvidenceCheck(name, outcome, facts or ("" if whole else "it does not end as its successor says"))
+        after = before
+    stray = [one for one in evidence.parent.glob(f"{evidence.name}-*") if one not in named]
+    if stray:
+        yield EvidenceCheck("years", Outcome.FAILED, "a log that no other names, or an unfinished change of years")
+
+
 def _stores(workspace: Workspace) -> list[EvidenceCheck]:
     ledger = workspace.ledger()
     recorded = {run: ledger.read(run, doc.DELETED) for run in ledger.runs() if doc.DELETED in ledger.listing(run)}
     marked = workspace.store.runs()
     # A restored store knows nothing of later runs; the record of the restore run, which names them, explains it.
     missing = sorted(set(recorded) - marked - restore.explained(ledger, marked))
-    unknown = sorted(run for run in marked if doc.INTENT not in ledger.listing(run))
+    unknown = workspace.runs_without_evidence()
     different = [run for run in recorded if run in marked and not _agrees(workspace, run, recorded[run])]
     return [
         _check(

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lifecycle.deletion.run import DeletionRuns, Policy, Signers
-from lifecycle.errors import ConfigurationError, UsageError
+from lifecycle.errors import ConfigurationError, EvidenceError, UsageError
 from lifecycle.ledger import tombstones
 from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.ledger.keys import KeyFolder
+from lifecycle.ledger.years import Years
 from lifecycle.model import Residual, SourceRow
 from lifecycle.settings import FILE_NAME, Settings, default_toml, read_settings
 from lifecycle.stores.embedded import EmbeddedStore
@@ -74,6 +75,52 @@ class Workspace:
         """Open the evidence; seed, public key, checkpoint and tiles must belong together."""
         return EvidenceLedger.open(self.evidence_path, self.keys(), self.settings.ledger.origin, self.now)
 
+    def runs_without_evidence(self) -> list[str]:
+        """Name the runs that the store carried out and whose intent no kept log has: none, but in a disaster."""
+        ledger = self.ledger()
+        known = {run_id for run_id in ledger.runs() if "3-intent.json" in ledger.listing(run_id)}
+        return sorted(run_id for run_id in self.store.runs() - known if not ledger.is_dropped(run_id))
+
+    def need_current_evidence(self) -> None:
+        """Refuse evidence that is older than the store.
+
+        Raises
+        ------
+        EvidenceError
+            Going on would fork the log: what happened since would never be in it.
+        """
+        unknown = self.runs_without_evidence()
+        if unknown:
+            raise EvidenceError(
+                f"The evidence is older than the store: it does not know {', '.join(unknown)}.",
+                "bring back the newer evidence first; nothing is mended silently",
+            )
+
+    def years(self) -> Years:
+        """Open what closes a year's log and drops an old one."""
+        ledger, keys = self.settings.ledger, self.keys()
+        return Years(
+            self.evidence_path,
+            lambda path: EvidenceLedger.open(path, keys, ledger.origin, self.now),
+            lambda path: EvidenceLedger.create(path, keys, ledger.origin, self.now),
+            now=self.now,
+            zone=self.settings.zone,
+            keep_years=ledger.keep_years,
+            plan_days=self.settings.run.plan_days,
+        )
+
+    @property
+    def stamp_ca(self) -> Path | None:
+        """The file that vouches for the time stamp authority; None where there is none."""
+        return self.path / self.settings.ledger.timestamp_ca if self.settings.ledger.timestamp_ca else None
+
+    def ask_for_stamps(self) -> int:
+        """Have sealed runs stamped, those that are still waiting too; gives how many stamps came."""
+        from lifecycle.ledger import stamps
+
+        url = self.settings.ledger.timestamp_url
+        return stamps.ask(self.ledger(), url, self.stamp_ca) if url and self.stamp_ca else 0
+
     def contracts(self) -> dict[str, Contract]:
         """Read and check the contracts; each dataset has exactly one, and agrees with its rule."""
         from lifecycle.contract.load import read_contracts  # a tenth of a second that most verbs do not need
@@ -91,10 +138,20 @@ class Workspace:
         return contracts
 
     def runs(
-        self, version: str, *, stopped: Callable[[], bool] = lambda: False, signers: Signers | None = None
+        self,
+        version: str,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        signers: Signers | None = None,
+        to_look: bool = False,
     ) -> DeletionRuns:
-        """Open the deletion runs on the ledger and the managed stores; see :class:`DeletionRuns`."""
+        """Open the deletion runs on the ledger and the managed stores; see :class:`DeletionRuns`.
+
+        Unless it is only ``to_look``, the log of a year that is over is closed first.
+        """
         settings = self.settings
+        if not to_look:
+            self.years().turn()
         policy = Policy(
             rules={dataset: settings.rule(dataset) for dataset in sorted(settings.rules)},
             zone=settings.zone,

@@ -1,0 +1,48 @@
+"""Names of runs: a day and letters, ``2026-10-01-a`` to ``-z``, then ``-aa``. Pure."""
+
+from __future__ import annotations
+
+import re
+
+RUN_ID = re.compile(r"[A-Za-z0-9-]+")
+_DATED = re.compile(r"(\d{4}-\d\d-\d\d)-([a-z]+)")
+
+
+def run_order(run_id: str) -> tuple[str, int, str]:
+    """Give the key that sorts runs, the oldest day first."""
+    dated = _DATED.fullmatch(run_id)
+    return (dated[1], number_of(run_id), "") if dated else (run_id, 0, run_id)
+
+
+def number_of(run_id: str) -> int:
+    """Give the place of a run in its day; 0 for an id of another kind.
+
+    Examples
+    --------
+    >>> number_of("2026-10-01-a"), number_of("2026-10-01-aa")
+    (1, 27)
+    """
+    dated, number = _DATED.fullmatch(run_id), 0
+    for letter in dated[2] if dated else "":
+        number = number * 26 + ord(letter) - ord("a") + 1
+    return number
+
+
+def letters_of(number: int) -> str:
+    """Spell a place in the day.
+
+    Examples
+    --------
+    >>> letters_of(1), letters_of(27)
+    ('a', 'aa')
+    """
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return letters
+
+
+def year_of(run_id: str) -> int | None:
+    """Give the year of the run's day; None for an id of another kind."""
+    return int(run_id[:4]) if _DATED.fullmatch(run_id) else None
