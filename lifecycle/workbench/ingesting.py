@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from lifecycle import __version__
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.dates import cutoffs
-from lifecycle.errors import LifecycleError, SourceError, UsageError
+from lifecycle.errors import LifecycleError, SourceError, StoreError, UsageError
 from lifecycle.model import Opened
 from lifecycle.sources import open_file
 from lifecycle.stores.embedded.ingest import Arrival, Intake
@@ -29,6 +30,10 @@ def ingest(
     consume: bool,
 ) -> Ingested:
     """Read files into the workspace store; see :meth:`Workbench.ingest`."""
+    unfinished = workspace.runs(__version__).open_run()
+    if unfinished:
+        # What arrives now could be a row that is just being erased, and its tombstone does not speak yet.
+        raise StoreError(f"Run {unfinished} is not finished, so nothing was read.", f"lifecycle purge {unfinished}")
     refused: list[Refusal] = []
     rejects: list[RejectedLine] = []
     settings = workspace.settings
