@@ -195,9 +195,9 @@ def _defused(text: str) -> str:
 
 
 def _plain_ids(section: str) -> str:
-    """A section for a notebook: its ids must not collide with others in the page, headings stay below the prose."""
-    section = re.sub(r'\b(id|aria-labelledby)="([^"]+)"', _prefixed, section)
-    return section.replace("<details>", "<details open>") if 'id="lifecycle-charts"' not in section else section
+    """A section for a notebook: one drawing of each chart, and ids that do not collide with others in the page."""
+    section = re.sub(r'<svg class="drawing narrow".*?</svg>', "", section, flags=re.DOTALL)
+    return re.sub(r'\b(id|aria-labelledby)="([^"]+)"', _prefixed, section)
 
 
 def _prefixed(match: re.Match[str]) -> str:
@@ -205,7 +205,6 @@ def _prefixed(match: re.Match[str]) -> str:
 
 
 _STYLE = (
-    ".lifecycle-page .narrow{display:none}"
     ".lifecycle-page h3{display:flex;gap:.6em;align-items:baseline;font-size:1.15em;margin:1em 0 .3em}"
     ".lifecycle-page .number{display:none}"
     ".lifecycle-page .mark{display:inline-flex;gap:.35em;align-items:center;font-size:.85em}"
