@@ -205,7 +205,7 @@ def evidence(policy: Policy, say: Speech) -> Body:
     key_days = say.count("concept.key-days", policy.key_days)
     rows: tuple[tuple[Cell, ...], ...] = (
         (say("concept.records"), say("concept.records-hold"), Blank(say("blank.period"))),
-        (say("concept.tombstones"), say("concept.tombstones-hold"), key_days),
+        (say("concept.tombstones"), say("concept.tombstones-hold"), say("concept.tombstones-until", days=key_days)),
         (say("concept.approvals"), say("concept.approvals-hold"), Blank(say("blank.period"))),
         (say.word("remains", "ingested-file"), say("concept.files-hold"), say("concept.files-until")),
     )

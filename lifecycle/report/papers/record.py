@@ -141,7 +141,9 @@ def _fields(policy: Policy, say: Speech) -> Body:
 
 def _field_row(one: AllowedField, say: Speech) -> tuple[Cell, ...]:
     meaning = one.meaning.get(say.language) or one.meaning.get("de", "")
-    return say.word("field", one.name), meaning, say("record.yes" if one.required else "record.no"), f"„{one.sentence}“"
+    # Whether an e-mail address is needed depends on where the appointment was made, which no single word can say.
+    needed = "record.yes" if one.required else "record.by-origin" if one.name == "email" else "record.no"
+    return say.word("field", one.name), meaning, say(needed), f"„{one.sentence}“"
 
 
 @section("recipients", ("processors",), (Example(_PRACTICE, None), Example({"places": (), "processors": ()}, None)))
@@ -250,10 +252,9 @@ def _place_periods(policy: Policy, say: Speech) -> Iterator[tuple[Cell, ...]]:
 
 
 def _promised(note: PlaceNote, say: Speech) -> tuple[Cell, ...]:
-    promised: Cell = Blank(say("blank.promise"))
-    if note.promised_days is not None:
-        promised = say.count("concept.days", note.promised_days)
-    return say.store(note.place.name), promised, say("concept.promise")
+    if note.promised_days is None:
+        return say.store(note.place.name), Blank(say("blank.promise")), say("record.no-promise")
+    return say.store(note.place.name), say.count("concept.days", note.promised_days), say("concept.promise")
 
 
 def _measures(say: Speech) -> Body:
