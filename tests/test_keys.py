@@ -163,6 +163,22 @@ def test_settings_refuse_what_is_no_source_and_do_not_quote_it(tmp_path: Path) -
         Workbench.open(wb.path)
 
 
+def test_no_program_that_verify_calls_inherits_the_seed(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken out of the environment before the first of them is started."""
+    path, seed = bench.path / FILE_NAME, bench.path / "keys/log.seed"
+    path.write_text(path.read_text().replace('seed = "file"', 'seed = "env:LOG_SEED"', 1))
+    monkeypatch.setenv("LOG_SEED", b64encode(seed.read_bytes()).decode())
+    seed.unlink()
+    there: list[bool] = []
+    real = verify.verify
+    monkeypatch.setattr(
+        "lifecycle.workbench.verifying.verify_evidence",
+        lambda *words, **more: (there.append("LOG_SEED" in os.environ), real(*words, **more))[1],
+    )
+    assert Workbench.open(bench.path).verify().outcome.value == "passed"
+    assert there == [False]
+
+
 # --- the second holder -----------------------------------------------------------------------------
 
 

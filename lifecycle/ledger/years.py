@@ -157,8 +157,9 @@ class Years:
 
     def _outlived(self, ledger: EvidenceLedger) -> dict[int, Path]:
         """Find the closed logs whose time is over, the oldest first; a living tombstone key keeps its log."""
-        until, found = self._recorded_year(ledger), dict[int, Path]()
-        for year, folder in reversed(closed_folders(self._evidence).items()):
+        closed, found = closed_folders(self._evidence), dict[int, Path]()
+        until = self._recorded_year(ledger) if closed else None
+        for year, folder in reversed(closed.items()):
             if until is None or until <= year + self._keep_years:
                 break
             if any(ledger.holds_tombstone_key(path.name) for path in sorted((folder / "runs").iterdir())):

@@ -18,6 +18,7 @@ from lifecycle.workbench.workspace import Workspace
 
 def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyResult:
     """Verify evidence and stores; what could not be told is unknown, never passed."""
+    workspace.keys()  # takes a seed out of the environment, before openssl or ssh-keygen could inherit it
     vkey = workspace.evidence_path / "log.vkey"
     lines: list[str] = []
     outcomes = verify_evidence(workspace.evidence_path, str(vkey), kept, lines.append, ca=workspace.stamp_ca)
