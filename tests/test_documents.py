@@ -102,19 +102,24 @@ def test_the_perspective_of_the_workspace_decides(bench: Workbench) -> None:
     assert page["sections"][2]["key"] == "controller"
 
 
+def night_with_a_run(bench: Workbench) -> Workbench:
+    """Plan, approve and carry out what is due today."""
+    plan = bench.plan()
+    bench.approve(plan.run_id, "controller")
+    bench.purge(plan.run_id)
+    return bench
+
+
 def test_the_month_names_runs_gaps_and_the_checkpoint_at_its_end(bench: Workbench) -> None:
     """Two nights with a run, one without, in a month that is over; the checkpoint is that of the last run."""
     start = datetime.now(UTC).replace(day=1, hour=10) + timedelta(days=62)
     first = start.replace(day=3)
     for day in (3, 4, 6):
-        night = at(bench, first.replace(day=day))
-        plan = night.plan()
-        if plan.due:
-            night.approve(plan.run_id, "controller")
-        night.purge(plan.run_id)
-        last = night
+        last = night_with_a_run(at(bench, first.replace(day=day)))
     checkpoint = last.verify().tree_size
-    after = at(bench, (first + timedelta(days=40)).replace(day=2))
+    next_month = first + timedelta(days=40)
+    night_with_a_run(at(bench, next_month.replace(day=1)))
+    after = at(bench, next_month.replace(day=2))
     page = written_by(after, "month", month=f"{first:%Y-%m}")
     (runs,) = part(page, "runs")["tables"]
     assert len(runs["rows"]) == 3 + 1
