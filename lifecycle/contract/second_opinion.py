@@ -2,7 +2,7 @@
 
 It gets the contract and makes its own expectations of it; none of our expressions is used. It answers yes or no
 only (``BOOLEAN_ONLY``): every other result format repeats values. It runs in memory, without network, analytics or
-Data Docs. Importing it takes seconds, so nothing else may import this module.
+Data Docs. The tool takes seconds to import, so it is imported when it is asked.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ def second_opinion(
     ----------
     contract : Contract
     frame : polars.DataFrame
-        Rows in the dataset's columns; a sample of them is drawn here.
+        Rows in the dataset's columns; a sample of them is drawn here, unless they are one (see ``total``).
     findings : sequence of Finding
         What `check.check_batches` said about the same rows, or about the ``total`` rows they were drawn from.
     seed : int
         Of the sample; belongs in the report.
     total : int, optional
-        Rows that the findings speak of, if more than ``frame`` has.
+        Rows that the findings speak of, if more than ``frame`` has: then ``frame`` is the sample.
 
     Returns
     -------
@@ -94,8 +94,10 @@ def second_opinion(
         unknown (no answer) for each check and field.
     """
     told = _Told(contract, findings)
-    drawn = sample(frame.select(examined(frame)), seed=seed)
     rows = max(total or 0, frame.height)
+    # A frame of fewer rows than the findings speak of is a sample already.
+    looked_at = frame.select(examined(frame))
+    drawn = looked_at if rows > frame.height else sample(looked_at, seed=seed)
     try:
         with _quiet():
             answers = _answers(contract, drawn)

@@ -10,6 +10,7 @@ import polars as pl
 
 from lifecycle.contract.check import check_batches
 from lifecycle.contract.keys import repeated_keys_sql
+from lifecycle.contract.second_opinion import MOST, SHARE, WHOLE_UP_TO, second_opinion
 from lifecycle.contract.terms import Contract
 from lifecycle.errors import SourceError, UsageError
 from lifecycle.mail.setup import Setup, check_setup
@@ -152,8 +153,8 @@ class _Seen:
     def _keep(self, rows: pl.DataFrame, seed: int) -> None:
         # How long the file is shows at its end, so what is kept is thinned out as it grows.
         self._kept.append(rows)
-        if sum(frame.height for frame in self._kept) > 2 * _MOST:
-            self._kept = [pl.concat(self._kept).sample(_MOST, seed=seed)]
+        if sum(frame.height for frame in self._kept) > 2 * MOST:
+            self._kept = [pl.concat(self._kept).sample(MOST, seed=seed)]
 
     def drawn(self) -> pl.DataFrame:
         kept = pl.concat(self._kept)
@@ -161,11 +162,8 @@ class _Seen:
         return kept.sample(size, seed=self._seed) if size < kept.height else kept
 
 
-_WHOLE_UP_TO, _SHARE, _MOST = 100_000, 0.2, 200_000
-
-
 def _sample_size(rows: int) -> int:
-    return rows if rows <= _WHOLE_UP_TO else min(int(rows * _SHARE), _MOST)
+    return rows if rows <= WHOLE_UP_TO else min(int(rows * SHARE), MOST)
 
 
 def _seed(workspace: Workspace) -> int:
@@ -176,8 +174,6 @@ def _seed(workspace: Workspace) -> int:
 def _second_opinion(
     workspace: Workspace, contract: Contract, drawn: pl.DataFrame, found: Sequence[Finding], rows: int
 ) -> tuple[Finding, ...]:
-    from lifecycle.contract.second_opinion import second_opinion  # seconds to import
-
     return second_opinion(contract, drawn, found, seed=_seed(workspace), total=rows)
 
 
