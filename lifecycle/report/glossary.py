@@ -47,5 +47,14 @@ TERMS: tuple[Term, ...] = (
     Term("store", "Speicherort", ("repository",), ("Ablageort", "Datenspeicher", "Store")),
     Term("drift", "Abgleich", (), ("Drift", "Abdrift")),
     Term("data protection officer", "Datenschutzbeauftragte/r (DSB)", ("privacy officer",), ("Datenschützer",)),
+    Term(
+        "record of processing",
+        "Verzeichnis von Verarbeitungstätigkeiten (VVT)",
+        ("register of processing",),
+        ("Verfahrensverzeichnis", "Verarbeitungsverzeichnis"),
+    ),
+    Term("deletion concept", "Löschkonzept", ("erasure concept", "deletion policy"), ("Löschkonzeption",)),
+    Term("deletion class", "Löschklasse", ("erasure class",), ("Löschkategorie",)),
+    Term("implementation rule", "Umsetzungsvorgabe", ("implementation guideline",), ("Umsetzungsrichtlinie",)),
 )
 """The terms that appear in reports."""
