@@ -63,13 +63,15 @@ def test_the_same_command_again_changes_nothing(world) -> None:
 
 
 def test_the_evidence_names_nobody(world) -> None:
-    """No value of any row in any byte of the evidence."""
+    """No value of any row in any byte of the evidence; two digits alone occur in every hash."""
     run_id = approved(world)
     world.purge(run_id)
     evidence = b"".join(path.read_bytes() for path in (world.root / "evidence").rglob("*") if path.is_file())
     values = [
         value for n in (1, 2, 3) for value in world.event(n).values() if isinstance(value, str) and str(n) in value
     ]
+    values = [value for value in values if len(value) > 5]
+    assert len(values) >= 9
     assert [position for position, value in enumerate(values) if value.encode() in evidence] == []
 
 
