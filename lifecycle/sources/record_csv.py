@@ -67,7 +67,10 @@ def delimiter_of(line: str) -> str:
 
 
 def _header(line: str) -> list[str]:
-    return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter_of(line)), [])
+    try:
+        return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter_of(line)), [])
+    except csv.Error:  # a lone carriage return, say: no line of a table
+        return []
 
 
 def _recognises(head: Head) -> bool:

@@ -10,6 +10,7 @@ import ast
 import difflib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from datetime import date
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lifecycle import __version__
 from lifecycle.errors import EvidenceError, Incomplete, LifecycleError, StoreError, Unexpected, UsageError
@@ -178,6 +180,10 @@ def _execute(path: Path, shelf: _Shelf, parameters: Mapping[str, Parameter]) -> 
         """Talks to its kernel through sockets in the run's own folder, not through ports of the machine."""
 
         transport = "ipc"
+
+        async def start_kernel(self, *args: Any, **kw: Any) -> None:  # type: ignore[override]
+            """Start it without a voice of its own: what it complains of at its end is noise, and could quote values."""
+            await super().start_kernel(*args, **{**kw, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL})
 
     papermill_io.register(shelf.scheme, shelf)
     try:
