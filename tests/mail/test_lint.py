@@ -141,18 +141,18 @@ def test_template_code_is_named_and_stays_text(body: str):
 )
 def test_broken_markup_never_stops_the_linter(body: str):
     """Unclosed, stray, cut off, nested without end - each within a second."""
-    started = time.perf_counter()
+    started = time.process_time()
     names(mail(body))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.slow
 def test_megabytes_of_css_are_linted_in_seconds():
     """Two megabytes end in a finding about the size."""
     css = "<style>" + ".a > b:hover, #c { color: red; margin: 1px 2px } /* x */\n" * 36_000 + "</style>"
-    started = time.perf_counter()
+    started = time.process_time()
     assert "size" in names(mail(css + "<p>LOCATION</p>"))
-    assert time.perf_counter() - started < 15
+    assert time.process_time() - started < 15
 
 
 def test_dark_contrast_is_judged_by_the_mails_own_dark_rules():
@@ -191,7 +191,7 @@ def test_any_text_is_linted_without_failing(text: str):
 
 def test_deep_nesting_and_thousands_of_links_stay_linear():
     """Five thousand levels, five thousand links: within seconds."""
-    started = time.perf_counter()
+    started = time.process_time()
     names(mail("<div><p>x" * 5000 + "LOCATION"))
     names(mail('<a href="https://www.etermin.net/a">x</a> ' * 5000 + "LOCATION"))
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
