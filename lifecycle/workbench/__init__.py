@@ -23,7 +23,6 @@ from lifecycle.workbench.results import (
     Approved,
     Checked,
     Created,
-    Demonstrated,
     Examined,
     Holds,
     Ingested,
@@ -325,13 +324,6 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, NotebookVerbs):
             return date.fromisoformat(given)
         except ValueError:
             raise UsageError("The date is not a calendar date.", "YYYY-MM-DD, or today") from None
-
-
-def demo(path: str | Path | None = None) -> Demonstrated:
-    """Run the whole cycle on made-up data in a new workspace; see :mod:`lifecycle.workbench.demo`."""
-    from lifecycle.workbench.demo import demonstrate
-
-    return demonstrate(Path(path) if path is not None else None)
 
 
 def _planned(plan: Plan) -> Planned:

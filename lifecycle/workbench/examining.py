@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from lifecycle import __version__
-from lifecycle.deletion.dates import cutoffs
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import stamps
 from lifecycle.mail.house import HouseRules
@@ -101,8 +100,7 @@ def _runs(workspace: Workspace) -> Iterator[Problem]:
 
 
 def _due(workspace: Workspace) -> Iterator[Problem]:
-    settings = workspace.settings
-    limits = {name: cutoffs(settings.rule(name), workspace.today, settings.zone) for name in settings.rules}
+    limits = workspace.cutoffs(workspace.today)
     counts = workspace.store.counts(limits)
     due = sum(one.due - one.held for one in counts)
     if due:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lifecycle import __version__
 from lifecycle.deletion import documents as doc
-from lifecycle.deletion.dates import cutoffs, due_on, overdue_days
+from lifecycle.deletion.dates import due_on, overdue_days
 from lifecycle.deletion.documents import Approval, Plan
 from lifecycle.errors import UsageError
 from lifecycle.model import (
@@ -87,7 +87,7 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
     as_of = run.plan.as_of if run else as_of
     settings = workspace.settings
     rules = {name: settings.rule(name) for name in sorted(settings.rules)}
-    limits = {name: cutoffs(rule, as_of, settings.zone) for name, rule in rules.items()}
+    limits = workspace.cutoffs(as_of)
     days = workspace.store.day_counts(limits, settings.zone)
     now = workspace.store.counts(limits)
     places = tuple(_place(one, as_of, now) for one in settings.places)

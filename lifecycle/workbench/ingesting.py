@@ -9,7 +9,6 @@ from pathlib import Path
 
 from lifecycle import __version__
 from lifecycle.deletion import documents as doc
-from lifecycle.deletion.dates import cutoffs
 from lifecycle.errors import LifecycleError, SourceError, StoreError, UsageError
 from lifecycle.model import Opened
 from lifecycle.sources import open_file
@@ -37,7 +36,7 @@ def ingest(
     refused: list[Refusal] = []
     rejects: list[RejectedLine] = []
     settings = workspace.settings
-    limits = {name: cutoffs(settings.rule(name), as_of, settings.zone) for name in settings.rules}
+    limits = workspace.cutoffs(as_of)
     with workspace.store.intake(as_of, settings.zone) as intake:
         for number, path in enumerate(paths, start=1):
             try:

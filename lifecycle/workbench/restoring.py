@@ -9,7 +9,6 @@ from datetime import date
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
-from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Plan
 from lifecycle.deletion.run import DeletionRuns
 from lifecycle.errors import FindingsFailed, LifecycleError, Refused, UsageError
@@ -76,7 +75,7 @@ class Restored(Purged):
 
 def check(workspace: Workspace) -> RestoreChecked:
     """Look at the store with today's rules and every living key."""
-    ledger, limits = workspace.ledger(), _cutoffs(workspace)
+    ledger, limits = workspace.ledger(), workspace.cutoffs(workspace.today)
     marked = workspace.store.runs()
     workspace.need_current_evidence()
     keys = restore.living_runs(ledger)
@@ -126,11 +125,6 @@ def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> 
         )
     runs.approve_by_standing(plan, approvals.standing(workspace), secrets.token_hex(16))
     return plan.run_id
-
-
-def _cutoffs(workspace: Workspace) -> dict[str, Cutoffs]:
-    settings = workspace.settings
-    return {name: cutoffs(settings.rule(name), workspace.today, settings.zone) for name in settings.rules}
 
 
 def _going_and_held(workspace: Workspace, limits: Mapping[str, Cutoffs]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 from lifecycle.deletion import documents as doc
-from lifecycle.deletion.dates import cutoffs, overdue_days
+from lifecycle.deletion.dates import overdue_days
 from lifecycle.errors import LifecycleError, StoreError
 from lifecycle.workbench import approvals, artefacts
 from lifecycle.workbench.results import Purged
@@ -105,7 +105,7 @@ def _from_approvals(workspace: Workspace) -> Iterator[_Sample]:
 def _from_store(workspace: Workspace) -> Iterator[_Sample]:
     settings, today = workspace.settings, workspace.today
     rules = {name: settings.rule(name) for name in settings.rules}
-    limits = {name: cutoffs(rule, today, settings.zone) for name, rule in rules.items()}
+    limits = workspace.cutoffs(today)
     counts = workspace.store.counts(limits)
     overdue = sum(
         each.rows

@@ -11,13 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.run import DeletionRuns, Policy, Signers
 from lifecycle.errors import ConfigurationError, EvidenceError, UsageError
 from lifecycle.ledger import tombstones
 from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.ledger.keys import KeyFolder
 from lifecycle.ledger.years import Years
-from lifecycle.model import Residual, SourceRow
+from lifecycle.model import Cutoffs, Residual, SourceRow
 from lifecycle.settings import FILE_NAME, Settings, default_toml, read_settings
 from lifecycle.stores.embedded import EmbeddedStore
 
@@ -54,6 +55,11 @@ class Workspace:
     def today(self) -> date:
         """The date that a wall clock in the workspace's zone shows now."""
         return self.now().astimezone(self.settings.zone).date()
+
+    def cutoffs(self, as_of: date) -> dict[str, Cutoffs]:
+        """Return every dataset's rule, turned into instants at ``as_of``."""
+        settings = self.settings
+        return {name: cutoffs(settings.rule(name), as_of, settings.zone) for name in sorted(settings.rules)}
 
     @property
     def evidence_path(self) -> Path:
