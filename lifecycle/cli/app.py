@@ -1,0 +1,108 @@
+"""The application that verbs register with: its options, the workspace that a call names, and how a result is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifecycle.errors import LifecycleError, UsageError
+
+if TYPE_CHECKING:
+    from lifecycle.workbench import Workbench
+    from lifecycle.workbench.results import Result
+    from lifecycle.workbench.workspace import Workspace
+
+app = typer.Typer(
+    name="lifecycle",
+    help="Check, delete after 90 days, and prove it: data life cycle for eTermin and arztkonsultation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Dataset(StrEnum):
+    """The two datasets."""
+
+    EVENTS = "events"
+    APPOINTMENTS = "appointments"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="YYYY-MM-DD, or today (default).")]
+Files = Annotated[list[Path], typer.Argument(help="Logs or exports; plain or gzip.")]
+OptionalFiles = Annotated[list[Path] | None, typer.Argument(help="Files to read in place; default: the store.")]
+Format = Annotated[str | None, typer.Option("--format", metavar="F", help="Instead of telling it by content.")]
+OneDataset = Annotated[Dataset | None, typer.Option("--dataset", help="Refuse files of the other dataset.")]
+Key = Annotated[Path | None, typer.Option("--key", metavar="SSHKEY", help="Sign with this SSH key.")]
+
+_workspace: dict[str, Path | None] = {"path": None}
+
+
+@app.callback()
+def choose(
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", metavar="DIR", help="Else LIFECYCLE_WORKSPACE, else the nearest folder upwards."),
+    ] = None,
+) -> None:
+    """Remember the workspace for the verb that follows."""
+    _workspace["path"] = workspace
+
+
+def workspace_if_any(paths: list[Path] | None) -> Workspace | None:
+    """Return the workspace that the call names; none where there is none and the paths say enough."""
+    from lifecycle.workbench.workspace import Workspace, find, utc_now
+
+    try:
+        return Workspace(find(_workspace["path"]), utc_now)
+    except UsageError:
+        if paths and _workspace["path"] is None:
+            return None  # templates may lie anywhere
+        raise
+
+
+def workbench() -> Workbench:
+    """Open the workspace that the call names."""
+    from lifecycle.workbench import Workbench
+
+    return Workbench.open(_workspace["path"])
+
+
+def tell(result: Result, as_json: bool) -> None:
+    """Print a result, and end with the exit code of its problem where it has one."""
+    problem = result.problem()
+    try:
+        if as_json:
+            print(json.dumps(result.to_json(), ensure_ascii=False))
+        else:
+            from lifecycle.workbench.terminal import show
+
+            show(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        reader_gone()
+        if problem is None:
+            raise typer.Exit(141) from None
+    if problem is not None:
+        complain(problem)
+        raise typer.Exit(problem.exit_code)
+
+
+def reader_gone() -> None:
+    """Let nobody complain that whoever read our output has gone."""
+    # Python would complain once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(error: LifecycleError) -> None:
+    """Print a fact and its hint on standard error."""
+    # Terminal output is free of control characters, whatever a file name brought along.
+    print("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(error)), file=sys.stderr)
