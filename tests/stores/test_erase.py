@@ -338,6 +338,42 @@ def test_a_value_inside_a_longer_one_that_stays_is_no_residue(shelf) -> None:
     assert (residue.found_in_new, residue.outcome) == (0, Outcome.PASSED)
 
 
+def test_a_value_where_two_that_stay_touch_is_no_residue(shelf) -> None:
+    """DuckDB writes values side by side, and the first bytes of the smallest and the largest one as well."""
+    going = [shelf.row(number=n, ends=shelf.old, mobile="+491713920000") for n in range(1, 5)]
+    staying = [shelf.row(number=50, mobile="+491713920001"), shelf.row(number=51, mobile="0176 04069001")]
+    shelf.take_in([*going, *staying], today=shelf.old.date())
+    residue = shelf.erase().residue
+    assert (residue.found_in_new, residue.outcome) == (0, Outcome.PASSED)
+
+
+def test_a_value_made_of_two_ids_that_stay_is_no_residue(shelf) -> None:
+    """Whichever of them DuckDB writes first."""
+    going = [shelf.row(number=n, ends=shelf.old, appointment_uid=uid) for n, uid in enumerate(["bbbbaaaa", "aa1290bb"])]
+    staying = [shelf.row(number=50, appointment_uid="90bbbb"), shelf.row(number=51, appointment_uid="aaaa12")]
+    shelf.take_in([*going, *staying], today=shelf.old.date())
+    residue = shelf.erase().residue
+    assert (residue.found_in_new, residue.outcome) == (0, Outcome.PASSED)
+
+
+def test_a_value_that_was_left_is_residue_although_two_that_stay_would_make_it(shelf, monkeypatch) -> None:
+    """What stands beside it in the file is no value that stays, so chance does not explain it."""
+    search = Searcher.search
+
+    def with_a_leftover(self: Searcher, files: list[Path]) -> Any:
+        if files and files[0].suffix == ".new":
+            with files[0].open("ab") as file:
+                file.write(b"\0" * 300 + b"bbbbaaaa" + b"\0" * 300)
+        return search(self, files)
+
+    monkeypatch.setattr(Searcher, "search", with_a_leftover)
+    staying = [shelf.row(number=50, appointment_uid="90bbbb"), shelf.row(number=51, appointment_uid="aaaa12")]
+    going = shelf.row(number=1, ends=shelf.old, appointment_uid="bbbbaaaa")
+    shelf.take_in([going, *staying], today=shelf.old.date())
+    residue = shelf.erase().residue
+    assert (residue.found_in_new, residue.outcome) == (1, Outcome.FAILED)
+
+
 @pytest.mark.parametrize("place", ["reports/copy.txt", "notebooks/.ipynb_checkpoints/copy.ipynb", "copy.log"])
 def test_a_copy_in_another_file_of_the_workspace_is_found(shelf, place: str) -> None:
     """The run ends, and its residue check fails: somebody must look. Hidden folders hold copies, too."""
@@ -387,6 +423,16 @@ def test_a_value_across_the_border_of_two_chunks_is_found(tmp_path: Path, monkey
     file = tmp_path / "bytes"
     file.write_bytes(b"." * at + "Müller.*".encode() + b"\0" * 7)
     assert Searcher(["Müller.*", "Müller.x"]).search([file]).patterns == {0}
+
+
+def test_a_short_id_is_found_in_a_log_and_not_in_a_digest(shelf) -> None:
+    """Eight digits in hexadecimal are chance; between quotation marks or commas they are somebody's appointment."""
+    shelf.take_in([shelf.row(number=1, ends=shelf.old, appointment_uid="73519804")], today=shelf.old.date())
+    (shelf.root / "digests.txt").write_text("ab73519804cd\n73519804ef\n")
+    assert shelf.erase().residue.outcome is Outcome.PASSED
+    shelf.take_in([shelf.row(number=1, ends=shelf.old, appointment_uid="73519804")], today=shelf.old.date())
+    (shelf.root / "log.csv").write_text("73519804,booked")
+    assert shelf.erase(shelf.order("2026-10-01-b")).residue.outcome is Outcome.FAILED
 
 
 def test_everything_below_the_workspace_is_looked_at_but_tools_and_links(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from lifecycle.stores.search import Searcher, files_below
 if TYPE_CHECKING:
     import duckdb
 
+_BY_CHANCE = 12  # bytes; shorter values may occur in digests
+
 
 class Rewrite:
     """The embedded store, open and alone, with the due rows chosen (the port ``model.Erasing``).
@@ -153,9 +155,9 @@ class Rewrite:
         self._db.execute("DETACH fresh")
         old = Searcher(controls.values).search([self._path])
         fresh = Searcher(controls.values).search([self._fresh])
-        explained = controls.explained(self._db, fresh.patterns)
+        explained = controls.explained(self._db, fresh.patterns, self._fresh)
         others = files_below(self._root, without=[self._path, self._fresh, *order.residual_files])
-        elsewhere = Searcher(controls.telling).search(others)
+        elsewhere = Searcher(controls.telling, alone_below=_BY_CHANCE).search(others)
         counted = [index for index in range(len(controls.values)) if index not in explained]
         left = (fresh.patterns - explained) | {controls.values.index(controls.telling[i]) for i in elsewhere.patterns}
         return Residue(
