@@ -5,6 +5,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
 # The first of these that runs and is new enough. Another one: make PYTHON=/path/to/python setup
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -41,9 +42,9 @@ demo: setup ## the whole cycle on a made-up clinic: ingest, check, plan, approve
 	$(BIN)/lifecycle demo demo
 
 test: setup ## everything that must hold: fast tests, lint, types, slow tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: setup ## ruff, rules and format
 	$(BIN)/ruff check .

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WORD = "Zqlindwurm"
 GOOD = {
     "command": "CREATED", "appointmentUID": "good", "firstName": "Anna", "email": "anna@example.org",

@@ -12,6 +12,8 @@ from bench import ingest, purge
 from bench.__main__ import BENCHES, described
 from bench.measure import BenchError, Cost, Limits, Result, expect, in_turn, python
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DESIGNED = {
     *("init", "ingest", "check", "plan", "approve", "purge", "verify", "report", "preview", "hold"),
     *("subject", "explain", "restore", "doctor", "run", "serve", "demo"),

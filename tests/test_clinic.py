@@ -17,6 +17,8 @@ from lifecycle.sources.registry import open_file
 from lifecycle.stores.embedded.ingest import Arrival
 from lifecycle.stores.embedded.store import EmbeddedStore
 
+pytestmark = pytest.mark.slow
+
 BERLIN = ZoneInfo("Europe/Berlin")
 RULES = {name: Rule(name, 90, "promise", "help page", "contract") for name in ("events", "appointments")}
 

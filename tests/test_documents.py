@@ -21,6 +21,8 @@ from lifecycle.workbench import examining
 if TYPE_CHECKING:
     from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Any]
 
 

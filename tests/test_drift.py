@@ -12,6 +12,8 @@ from lifecycle.model import Outcome
 from lifecycle.sources.made_up import Clinic, write_clinic
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 AS_OF = date(2026, 10, 1)
 NAMES = {"missing": "missing", "zombie": "zombie", "stale": "stale", "non-video": "non-video-service"}
 

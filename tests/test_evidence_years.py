@@ -22,6 +22,8 @@ from lifecycle.ledger.log import Log
 from lifecycle.ledger.years import Years, chain
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "clinic.example.org/lifecycle"
 BERLIN = ZoneInfo("Europe/Berlin")
 

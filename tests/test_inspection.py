@@ -17,6 +17,8 @@ import pytest
 from lifecycle.errors import EvidenceError
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 8, 1, 1, tzinfo=UTC)
 PERSONAL = ("Erika", "Musterfrau", "example.org", "uid-of-visit")
 

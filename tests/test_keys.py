@@ -18,6 +18,8 @@ from lifecycle.ledger.keys import KeyFolder
 from lifecycle.settings import FILE_NAME
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "clinic.example.org/lifecycle"
 SEED = bytes(range(32))
 OTHER = bytes(range(1, 33))

@@ -13,6 +13,8 @@ from lifecycle.model import Erased, Erasure
 from lifecycle.sources.made_up import write_clinic
 from lifecycle.stores.embedded.erase import Rewrite
 
+pytestmark = pytest.mark.slow
+
 
 def test_ingest_waits_for_an_open_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which run is in the way, changes nothing, and works again when the run is sealed."""

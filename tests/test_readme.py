@@ -14,6 +14,8 @@ import pytest
 
 from lifecycle.sources.made_up import write_clinic
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FINDINGS = 1

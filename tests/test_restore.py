@@ -17,6 +17,8 @@ from lifecycle.deletion import documents as doc
 from lifecycle.errors import EvidenceError, FindingsFailed, Incomplete, Refused, UsageError
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 8, 1, 1, tzinfo=UTC)
 
 

@@ -14,6 +14,8 @@ from lifecycle.ledger.signing import merged_signers
 from lifecycle.ledger.verify import verify
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 8, 1, 1, tzinfo=UTC)
 
 

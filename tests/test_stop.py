@@ -19,6 +19,8 @@ from lifecycle.errors import Incomplete, Refused
 from lifecycle.workbench import Workbench
 from lifecycle.workbench.stopping import StopSwitch
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 8, 1, 1, tzinfo=UTC)
 
 

@@ -16,6 +16,8 @@ import pytest
 from lifecycle.ledger import verify
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 8, 1, 1, tzinfo=UTC)
 BLOCKS = dict(re.findall(r"^```sh (\w+)\n(.*?)^```$", (ROOT / "docs/verify.md").read_text(), re.MULTILINE | re.DOTALL))

@@ -19,6 +19,8 @@ import pytest
 from lifecycle.errors import FindingsFailed, Incomplete, LifecycleError, Refused, SourceError, UsageError
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 VERIFY = Path(__file__).parents[1] / "lifecycle" / "ledger" / "verify.py"
 
 

@@ -8,6 +8,8 @@ from lifecycle.contract.labelled import Score, labelled_set, scores, scores_tabl
 from lifecycle.contract.load import default_contracts
 from lifecycle.contract.values.registry import value_checks
 
+pytestmark = pytest.mark.slow
+
 STATED = {
     "kvnr": (0.995, 1.000),
     "iban": (1.000, 1.000),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from lifecycle.contract.rows import conformed
 from lifecycle.contract.values.registry import EVERYWHERE, OWN_DATES, value_checks
 from lifecycle.contract.values.scan import Suspects, checks_of, hits_in, suspects_in
 from lifecycle.model import EVENTS_SCHEMA
+
+pytestmark = pytest.mark.slow
 
 CONTRACT = default_contracts()["events"]
 WHEN = datetime(2026, 5, 10, 8, 0, tzinfo=UTC)

@@ -129,6 +129,7 @@ def test_names_that_look_like_something_else_are_not_findings(field: str) -> Non
     assert not wrong, f"names number {wrong}"
 
 
+@pytest.mark.slow
 def test_names_from_a_big_list_are_not_findings() -> None:
     """Of many languages; measured, so a share is allowed, and it is small."""
     faker = pytest.importorskip("faker")

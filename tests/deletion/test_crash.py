@@ -12,6 +12,8 @@ import pytest
 from lifecycle.errors import Refused
 from lifecycle.stores.embedded import EmbeddedStore, erase
 
+pytestmark = pytest.mark.slow
+
 LEDGER_STEPS = ("write_once", "write_lines_once", "append", "write_proof", "destroy_tombstone_key")
 STORE_STEPS = ("erased", "erasing", "verify")
 REWRITE_STEPS = (

@@ -12,6 +12,8 @@ import pytest
 from lifecycle.deletion.documents import Limits, StandingApproval
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def planned(world: Any, *rows: dict[str, Any]) -> str:
     """Two due rows and one that is not, planned for today."""

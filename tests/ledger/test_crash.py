@@ -14,6 +14,8 @@ from lifecycle.errors import EvidenceError
 from lifecycle.ledger import verify
 from lifecycle.ledger.evidence import EvidenceLedger
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "clinic.example.org/lifecycle"
 CALLS = ("open", "write", "fsync", "rename", "mkdir", "unlink", "rmdir")
 MAY_BE_UNFINISHED = {"nothing foreign", "files", "run has one proved outcome"}

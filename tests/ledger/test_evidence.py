@@ -182,6 +182,7 @@ def test_the_boundaries_of_the_third_level(ledger: EvidenceLedger, tmp_path: Pat
     assert log_checks(tmp_path) == {"passed"}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=6))
 def test_a_log_grown_in_any_steps_is_the_same(tmp_path: Path, steps: list[int]) -> None:
@@ -232,6 +233,7 @@ def test_tile_names_are_those_of_the_specification(number: int, name: str) -> No
     assert tiles.tile_name("entries", number, 7) == f"tile/entries/{name}.p/7"
 
 
+@pytest.mark.slow
 def test_ten_thousand_leaves_work(ledger: EvidenceLedger, tmp_path: Path) -> None:
     """Open, ask and append to a log of 10,000 leaves."""
     ledger.append_all(b"%d" % number for number in range(10_000))
@@ -434,6 +436,7 @@ def test_a_destruction_that_was_cut_off_is_finished(begin, ledger: EvidenceLedge
 # --- one user at a time --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_who_holds_the_lock(ledger: EvidenceLedger, tmp_path: Path) -> None:
     """Process and time; it is a refusal, since nothing was done."""
     code = (

@@ -16,6 +16,8 @@ import pytest
 from lifecycle.ledger import stamps, verify
 from lifecycle.ledger.evidence import EvidenceLedger
 
+pytestmark = pytest.mark.slow
+
 CHECK = "run is signed and stamped"
 
 

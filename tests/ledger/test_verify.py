@@ -18,6 +18,8 @@ from lifecycle.ledger import note, tiles, verify
 from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.ledger.merkle import Tree, leaf_hash
 
+pytestmark = pytest.mark.slow
+
 VERIFIER = Path(verify.__file__)
 Begin = Callable[..., "object"]
 

@@ -189,6 +189,7 @@ def test_any_text_is_linted_without_failing(text: str):
         assert all(1 <= finding.line <= lines for finding in lint_example(Example(source, name)))
 
 
+@pytest.mark.slow
 def test_deep_nesting_and_thousands_of_links_stay_linear():
     """Five thousand levels, five thousand links: within seconds."""
     started = time.process_time()

@@ -14,6 +14,8 @@ import pytest
 from lifecycle.errors import UsageError
 from lifecycle.workbench import Workbench
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WORDS = ROOT / "lifecycle" / "workbench" / "words"

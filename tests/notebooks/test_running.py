@@ -22,6 +22,8 @@ from lifecycle.workbench import Workbench, artefacts
 from lifecycle.workbench.redaction import redacted
 from lifecycle.workbench.results import OURS
 
+pytestmark = pytest.mark.slow
+
 Prepared = tuple[Workbench, Clinic]
 
 

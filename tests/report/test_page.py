@@ -144,6 +144,7 @@ def test_an_outcome_is_a_word_and_a_shape() -> None:
         assert re.search(rf'mark {outcome}">.*?<span>{word}</span>', page, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_page_stays_small_however_much_there_is_to_say() -> None:
     """Ten thousand findings and twenty years of weeks: under 400 kB; the JSON is complete."""
     finding = Finding("undeclared-field", "events", "file 1", "notes", Severity.ERROR, 1, Outcome.FAILED, "webpush")

@@ -21,6 +21,8 @@ from lifecycle.stores.embedded import erase
 from lifecycle.stores.embedded.schema import SEARCHED_COLUMNS
 from lifecycle.stores.search import Searcher, files_below
 
+pytestmark = pytest.mark.slow
+
 PERSONAL = ("appointment_uid", "first_name", "last_name", "email", "mobile")
 
 

@@ -18,6 +18,8 @@ from lifecycle.ledger import tombstones
 from lifecycle.model import SCHEMAS, TOMBSTONE_KEYS, UTC_TIME
 from lifecycle.stores.embedded import sql
 
+pytestmark = pytest.mark.slow
+
 KEY = bytes(range(200, 232))
 
 # A NUL never gets past the door (it is a reject), and lone surrogates are not UTF-8.
