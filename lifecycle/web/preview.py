@@ -1,50 +1,28 @@
 """The preview server: a local page that shows the templates and follows every saved change.
 
-It listens on the loopback address only, asks for a token as Jupyter does, checks ``Host`` and ``Sec-Fetch-Site``,
-runs no inline script and shows mails in sandboxed frames. It never sends, fetches or writes anything but the
-memory of what was copied.
+It stands behind the guard (``web/guard.py``) and shows mails in sandboxed frames. It never sends, fetches or writes
+anything but the memory of what was copied.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
-import secrets
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lifecycle.errors import LifecycleError, UsageError
+from lifecycle.errors import LifecycleError
+from lifecycle.web import guard
+from lifecycle.web.guard import FRAME_POLICY, Guard
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-FRAME_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'self'; sandbox"
-)
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 LARGEST_BODY = 10_000
 CHECK_AFTER_SECONDS = 0.25
 """The page shows a change first; linting in the same moment would take the processor from it."""
@@ -106,57 +84,20 @@ def preview_app(gallery: Gallery, token: str, port: int) -> Guard:
             Route("/api/copied", routes.copied, methods=["POST"]),
         ],
         lifespan=lifespan,
-        exception_handlers={LifecycleError: _told, Exception: _failed},
+        exception_handlers={LifecycleError: guard.say, Exception: guard.hide},
     )
-    return Guard(app, hub, token, port)
+    return Guard(app, token, port, name="preview", closing=hub.close)
 
 
 def serve(gallery: Gallery, *, port: int = 0, token: str | None = None, told: Callable[[str], None] = print) -> None:
-    """Serve the preview on the loopback address until interrupted.
-
-    Parameters
-    ----------
-    gallery : Gallery
-    port : int
-        0 takes a free one.
-    token : str, optional
-        A new random one by default.
-    told : callable
-        Is given the address to open, token included, as soon as the server listens.
-
-    Raises
-    ------
-    UsageError
-        If the port is taken.
-    """
-    import uvicorn
-
-    listener = _listener(port)
-    chosen = int(listener.getsockname()[1])
-    secret = token or secrets.token_urlsafe(24)
-    app = preview_app(gallery, secret, chosen)
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            app.close()  # open pages listen for ever, and the server waits for them
-            super().handle_exit(sig, frame)
-
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-    told(f"http://127.0.0.1:{chosen}/?token={quote(secret)}")
-    with suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[listener])
-
-
-def _listener(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(64)
-    except OSError as error:
-        listener.close()
-        raise UsageError(f"Port {port} is in use.", "lifecycle preview serve --port 0") from error
-    return listener
+    """Serve the preview on the loopback address until interrupted; see :func:`lifecycle.web.guard.serve`."""
+    guard.serve(
+        lambda secret, chosen: preview_app(gallery, secret, chosen),
+        port=port,
+        token=token,
+        told=told,
+        verb="preview serve",
+    )
 
 
 class _Hub:
@@ -251,82 +192,3 @@ class _Routes:
 
     async def events(self, request: Request) -> Response:  # noqa: ARG002
         return StreamingResponse(self._hub.listen(), media_type="text/event-stream")
-
-
-async def _told(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, LifecycleError)
-    return JSONResponse({"fact": error.fact, "hint": error.hint}, 404)
-
-
-async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    # the text of an unexpected error may hold anything, so it is not repeated
-    return PlainTextResponse("internal error", 500)
-
-
-class Guard:
-    """Lets in who knows the token, comes through the loopback name, and was not sent by another site."""
-
-    def __init__(self, app: ASGIApp, hub: _Hub, token: str, port: int) -> None:
-        self._app = app
-        self._hub = hub
-        self._token = token
-        self._cookie = f"lifecycle-preview-{port}"
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        request = Request(scope)
-        answer = self._refusal(request) or self._welcome(request)
-        target: Callable[[Scope, Receive, Send], Awaitable[None]] = answer or self._app
-        await target(scope, receive, _with_headers(send))
-
-    def close(self) -> None:
-        """End the event streams, so that the server can stop."""
-        self._hub.close()
-
-    def _refusal(self, request: Request) -> Response | None:
-        client = request.client
-        if client is not None and client.host not in (*LOOPBACK, "testclient"):
-            return PlainTextResponse("loopback only", 403)
-        if request.headers.get("host", "") not in self._hosts:
-            return PlainTextResponse("wrong host", 403)
-        site = request.headers.get("sec-fetch-site", "none")
-        if site not in {"none", "same-origin"}:
-            return PlainTextResponse("other site", 403)
-        if request.method not in {"GET", "HEAD"} and request.headers.get("content-type") != "application/json":
-            return PlainTextResponse("wrong type", 415)
-        return None if self._knows(request) else PlainTextResponse("the token is missing or wrong", 403)
-
-    def _knows(self, request: Request) -> bool:
-        offered = [
-            request.query_params.get("token", ""),
-            request.cookies.get(self._cookie, ""),
-            request.headers.get("authorization", "").removeprefix("token ").strip(),
-        ]
-        return any(hmac.compare_digest(word.encode(), self._token.encode()) for word in offered)
-
-    def _welcome(self, request: Request) -> Response | None:
-        """Move the token from the address into a cookie, so that it does not stay in the history."""
-        if request.url.path != "/" or "token" not in request.query_params:
-            return None
-        answer = RedirectResponse("/", 303)
-        answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
-        return answer
-
-
-def _with_headers(send: Send) -> Send:
-    async def sender(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = list(message.get("headers", []))
-            known = {name.lower() for name, _ in headers}
-            for name, value in {**HEADERS, "Content-Security-Policy": PAGE_POLICY}.items():
-                if name.lower().encode() not in known:
-                    headers.append((name.lower().encode(), value.encode()))
-            message = {**message, "headers": headers}
-        await send(message)
-
-    return sender

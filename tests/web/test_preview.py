@@ -12,7 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from lifecycle.errors import TemplateError, UsageError
-from lifecycle.web.preview import _Hub, _listener, preview_app
+from lifecycle.web.guard import listener
+from lifecycle.web.preview import _Hub, preview_app
 
 PORT = 8123
 BASE = f"http://127.0.0.1:{PORT}"
@@ -183,11 +184,11 @@ def test_every_open_page_hears_of_a_change():
 
 def test_a_taken_port_is_refused_in_words_and_only_the_loopback_is_used():
     """Never 0.0.0.0."""
-    first = _listener(0)
+    first = listener(0, "preview serve")
     try:
         address, port = first.getsockname()
         assert address == "127.0.0.1"
         with pytest.raises(UsageError):
-            _listener(port)
+            listener(port, "preview serve")
     finally:
         first.close()

@@ -62,17 +62,18 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     import uvicorn
     from playwright.sync_api import sync_playwright
 
-    from lifecycle.web.preview import _listener, preview_app
+    from lifecycle.web.guard import listener
+    from lifecycle.web.preview import preview_app
 
     folder = tmp_path_factory.mktemp("texts") / "templates"
     shutil.copytree(shipped_folder(), folder)
     gallery = Gallery((folder,), state=folder.parent / "copied.json")
-    listener = _listener(0)
-    port = int(listener.getsockname()[1])
+    door = listener(0, "preview serve")
+    port = int(door.getsockname()[1])
     server = uvicorn.Server(
         uvicorn.Config(preview_app(gallery, TOKEN, port), log_level="warning", timeout_graceful_shutdown=1)
     )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     thread.start()
     arguments = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
     with sync_playwright() as playwright:
