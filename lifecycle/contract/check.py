@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import polars as pl
 
 from lifecycle.contract.json_text import hidden_keys, json_likely
-from lifecycle.contract.keys import KeyCounter
+from lifecycle.contract.keys import KeyCounter, Spill
 from lifecycle.contract.rows import BASIC_CHECKS, RowCheck, basic_checks, conformed
 from lifecycle.contract.structure import STRUCTURE_CHECKS, Flaw, structure_flaws
 from lifecycle.contract.tally import Tally, known_channel
@@ -32,6 +32,7 @@ def check_batches(
     store: str,
     channel: str | None = None,
     duplicates: Duplicates | None = None,
+    spill: Spill | None = None,
 ) -> tuple[Finding, ...]:
     """Check rows against their contract: structure, the basic checks and every value check.
 
@@ -46,8 +47,10 @@ def check_batches(
     channel : str, optional
         The channel of rows that have no column ``channel``.
     duplicates : callable, optional
-        The store's own answer to "which keys repeat" (SQL). Without it keys are hashed on the way, exactly up to
-        `keys.HASHED_ROWS` rows; beyond that the check says unknown.
+        The store's own answer to "which keys repeat" (SQL). Without it keys are hashed on the way, up to
+        `keys.HELD_ROWS` rows (with ``spill``: `keys.WRITTEN_ROWS`); beyond that the check says unknown.
+    spill : callable, optional
+        Lends a file for those hashes, so that memory does not grow with the rows; see `keys.KeyCounter`.
 
     Raises
     ------
@@ -59,7 +62,8 @@ def check_batches(
     tuple of Finding
         Per channel and check; one with outcome passed and count 0 for what passed. Never a value.
     """
-    checker = _Checker(contract, store, channel, counts_keys=duplicates is None)
+    keys = KeyCounter(contract.key, spill) if duplicates is None else None
+    checker = _Checker(contract, store, channel, keys)
     number = 0
     try:
         for number, batch in enumerate(batches, start=1):
@@ -72,11 +76,11 @@ def check_batches(
 
 
 class _Checker:
-    def __init__(self, contract: Contract, store: str, channel: str | None, *, counts_keys: bool) -> None:
+    def __init__(self, contract: Contract, store: str, channel: str | None, keys: KeyCounter | None) -> None:
         self._contract = contract
         self._channel = known_channel(channel)
         self._tally = Tally(contract.dataset, store)
-        self._keys = KeyCounter(contract.key) if counts_keys else None
+        self._keys = keys
         self._flaws: dict[tuple[tuple[str, pl.DataType], ...], tuple[Flaw, ...]] = {}
         self._checks = basic_checks(contract)
         self._scanner = Scanner(contract)
@@ -98,7 +102,7 @@ class _Checker:
         self._count_values(rows, unread, channels)
         if self._keys is not None:
             if unread.intersection(self._contract.key) - {"channel"}:
-                self._keys = None  # a key that cannot be read is not unique and not repeated: unknown
+                self._keys.forget()  # a key that cannot be read is not unique and not repeated: unknown
             else:
                 self._keys.add(rows)
 

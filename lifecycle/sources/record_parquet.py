@@ -32,7 +32,8 @@ def _table(path: Path, most_bytes: int) -> Iterator[Any]:
     with opened(path, most_bytes) as stream:
         try:
             # A packed file has no random access; the cap on the bytes unpacked bounds what is held.
-            yield pq.ParquetFile(stream if stream.seekable() else BytesIO(stream.read()))
+            # Read ahead, arrow keeps every column chunk it has read until the last batch: memory as large as the file.
+            yield pq.ParquetFile(stream if stream.seekable() else BytesIO(stream.read()), pre_buffer=False)
         except (pa.ArrowException, OSError, pl.exceptions.PolarsError):
             raise SourceError("The Parquet file is broken.", "Export it again.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -103,7 +104,9 @@ def check_files(
         seen = _Seen(opened, _seed(workspace) if second_opinion else None)
         where = f"file {number}"
         contract = contracts[opened.dataset]
-        found = check_batches(contract, seen.frames(), store=where, channel=opened.channel)
+        found = check_batches(
+            contract, seen.frames(), store=where, channel=opened.channel, spill=tempfile.TemporaryFile
+        )
         findings += found
         if second_opinion and seen.rows:
             findings += _second_opinion(workspace, contract, seen.drawn(), found, seen.rows)

@@ -206,7 +206,7 @@ def test_the_sql_for_repeated_keys_counts_as_the_hashes_do() -> None:
 
 def test_too_many_rows_to_remember_leave_the_unique_key_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown never counts as passed."""
-    monkeypatch.setattr("lifecycle.contract.keys.HASHED_ROWS", 3)
+    monkeypatch.setattr("lifecycle.contract.keys.HELD_ROWS", 3)
     findings = check(rows({}, {}), rows({}, {}))
     assert [f.outcome for f in findings if f.check == "unique-key"] == [Outcome.UNKNOWN]
 
