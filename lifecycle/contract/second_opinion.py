@@ -1,8 +1,9 @@
 """The second opinion: Great Expectations, an independent tool, on a seeded random sample of the same rows.
 
-It gets the contract and makes its own expectations of it; none of our expressions is used. It answers yes or no
-only (``BOOLEAN_ONLY``): every other result format repeats values. It runs in memory, without network, analytics or
-Data Docs. The tool takes seconds to import, so it is imported when it is asked.
+It reads the contract file anew (`second_reading`) and makes its own expectations of it; nothing of our loader and
+none of our expressions is used. It answers yes or no only (``BOOLEAN_ONLY``): every other result format repeats
+values. It runs in memory, without network, analytics or Data Docs. The tool takes seconds to import, so it is
+imported when it is asked.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from lifecycle.contract.field_names import showable
+from lifecycle.contract.second_reading import Field, Reading, differences, read_anew
 from lifecycle.contract.structure import examined
-from lifecycle.contract.terms import Column, Contract
+from lifecycle.contract.terms import Contract
 from lifecycle.model import Finding, Outcome, Severity
 
 WHOLE_UP_TO = 100_000
@@ -67,6 +70,7 @@ def sample(frame: pl.DataFrame, *, seed: int) -> pl.DataFrame:
 
 def second_opinion(
     contract: Contract,
+    files: Iterable[bytes],
     frame: pl.DataFrame,
     findings: Sequence[Finding],
     *,
@@ -78,6 +82,9 @@ def second_opinion(
     Parameters
     ----------
     contract : Contract
+        As our loader understood it.
+    files : iterable of bytes
+        The workspace's contract files, read from disk once more; the one of this dataset is looked for here.
     frame : polars.DataFrame
         Rows in the dataset's columns; a sample of them is drawn here, unless they are one (see ``total``).
     findings : sequence of Finding
@@ -90,26 +97,39 @@ def second_opinion(
     Returns
     -------
     tuple of Finding
-        ``second-opinion`` passed where all answers agree; else ``second-opinion:<check>`` failed (they disagree) or
-        unknown (no answer) for each check and field.
+        ``second-opinion:<check>`` for each check and field that could be compared: passed (both say the same),
+        failed (they disagree) or unknown (no answer). ``second-opinion:contract`` is about the contract file itself,
+        and names the fields that the two read differently. ``second-opinion`` unknown: there was no opinion at all.
     """
     told = _Told(contract, findings)
+    reading = read_anew(files, contract.dataset)
+    if reading is None:
+        return (told.finding("second-opinion:contract", "", 0, Outcome.UNKNOWN),)
     rows = max(total or 0, frame.height)
     # A frame of fewer rows than the findings speak of is a sample already.
     looked_at = frame.select(examined(frame))
     drawn = looked_at if rows > frame.height else sample(looked_at, seed=seed)
     try:
         with _quiet():
-            answers = _answers(contract, drawn)
+            answers = _answers(reading, drawn)
     except ImportError:
         return (told.finding("second-opinion", "", 0, Outcome.UNKNOWN),)
-    disagreements = [
-        told.finding(f"second-opinion:{question.check}", question.field, count, outcome)
+    compared = [
+        told.finding(f"second-opinion:{question.check}", question.field, *answer)
         for question, said in answers
-        for outcome, count in [_compared(question, said, told, drawn.height, rows)]
-        if outcome is not Outcome.PASSED
+        if (answer := _compared(question, said, told, drawn.height, rows)) is not None
     ]
-    return tuple(disagreements) or (told.finding("second-opinion", "", 0, Outcome.PASSED),)
+    if not compared:  # nothing of ours to agree or disagree with
+        compared = [told.finding("second-opinion", "", 0, Outcome.UNKNOWN)]
+    return (*_about_the_file(contract, reading, told), *compared)
+
+
+def _about_the_file(contract: Contract, reading: Reading, told: _Told) -> Iterator[Finding]:
+    fields = differences(contract, reading)
+    for field in fields:
+        yield told.finding("second-opinion:contract", showable(field) if field else "", 0, Outcome.FAILED)
+    if not fields:
+        yield told.finding("second-opinion:contract", "", 0, Outcome.PASSED)
 
 
 class _Told:
@@ -139,34 +159,35 @@ class _Told:
         return Finding(check, self._dataset, self._store, field, Severity.WARNING, count, outcome)
 
 
-def _compared(question: _Question, said: bool | None, told: _Told, drawn: int, rows: int) -> tuple[Outcome, int]:
+def _compared(question: _Question, said: bool | None, told: _Told, drawn: int, rows: int) -> tuple[int, Outcome] | None:
+    """Agreement, disagreement or no answer; None where a sample cannot tell, or we said nothing ourselves."""
     ours, count = told.outcome(question.check, question.field)
     if ours in (None, Outcome.UNKNOWN):
-        return Outcome.PASSED, 0  # nothing of ours to agree or disagree with
+        return None
     if said is None:
-        return Outcome.UNKNOWN, 0
+        return 0, Outcome.UNKNOWN
     if said is (ours is Outcome.PASSED):
-        return Outcome.PASSED, 0
+        return 0, Outcome.PASSED
     if not said:
-        return Outcome.FAILED, 0
+        return 0, Outcome.FAILED
     whole = drawn == rows
     certain = whole or (rows > 0 and count * drawn / rows >= _CERTAIN_HITS and question.check != "unique-key")
-    return (Outcome.FAILED, count) if question.both_ways and certain else (Outcome.PASSED, 0)
+    return (count, Outcome.FAILED) if question.both_ways and certain else None
 
 
-def _answers(contract: Contract, drawn: pl.DataFrame) -> list[tuple[_Question, bool | None]]:
+def _answers(reading: Reading, drawn: pl.DataFrame) -> list[tuple[_Question, bool | None]]:
     """Each question with yes, no or no answer."""
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
-    questions = list(_questions(contract, drawn))
-    suite = gx.ExpectationSuite(name=contract.dataset)
+    questions = list(_questions(reading, drawn))
+    suite = gx.ExpectationSuite(name=reading.dataset)
     for number, question in enumerate(questions):
         question.expectation.meta = {"question": number}
         suite.add_expectation(question.expectation)
     source = context.data_sources.add_pandas(name="rows")
     whole = source.add_dataframe_asset(name="sample").add_batch_definition_whole_dataframe("all")
-    batch = whole.get_batch(batch_parameters={"dataframe": _pandas(contract, drawn)})
+    batch = whole.get_batch(batch_parameters={"dataframe": _pandas(reading, drawn)})
     result = batch.validate(suite, result_format="BOOLEAN_ONLY")
     said: dict[int, bool | None] = {}
     for one in result.results:
@@ -176,36 +197,37 @@ def _answers(contract: Contract, drawn: pl.DataFrame) -> list[tuple[_Question, b
     return [(question, said.get(number)) for number, question in enumerate(questions)]
 
 
-def _questions(contract: Contract, drawn: pl.DataFrame) -> Iterator[_Question]:
+def _questions(reading: Reading, drawn: pl.DataFrame) -> Iterator[_Question]:
     """The contract as Great Expectations would put it."""
     gxe = _expectations()
-    exact = gxe.ExpectTableColumnsToMatchSet(column_set=list(contract.names), exact_match=True)
-    if all(name in drawn.columns for name in contract.names):
+    exact = gxe.ExpectTableColumnsToMatchSet(column_set=list(reading.names), exact_match=True)
+    if all(name in drawn.columns for name in reading.names):
         yield _Question("undeclared-field", "", exact)
-    if set(contract.key) <= set(drawn.columns):
-        unique = gxe.ExpectCompoundColumnsToBeUnique(column_list=list(contract.key), ignore_row_if="never")
+    key = reading.key or reading.names
+    if set(key) <= set(drawn.columns):
+        unique = gxe.ExpectCompoundColumnsToBeUnique(column_list=list(key), ignore_row_if="never")
         yield _Question("unique-key", "", unique)
-    for column in contract.columns:
-        if column.name in drawn.columns and drawn.schema[column.name] == column.dtype:
-            yield from _about(column)
+    for field in reading.fields:
+        if field.dtype is not None and drawn.schema.get(field.name) == field.dtype:
+            yield from _about(field)
 
 
-def _about(column: Column) -> Iterator[_Question]:
+def _about(field: Field) -> Iterator[_Question]:
     gxe = _expectations()
-    if column.required and column.type == "string":
+    text, name = field.dtype == pl.String, field.name
+    if field.required and text:
         # A missing text arrives as an empty one (see `_pandas`), so that blank and missing are one question.
-        filled = gxe.ExpectColumnValuesToNotMatchRegex(column=column.name, regex=_BLANK)
-        yield _Question("required-field", column.name, filled)
-    elif column.required:
-        yield _Question("required-field", column.name, gxe.ExpectColumnValuesToNotBeNull(column=column.name))
-    if column.pattern and column.type == "string":
-        check = {"email": "email-pattern", "mobile": "mobile-pattern"}.get(column.name, "allowed-word")
-        matches = gxe.ExpectColumnValuesToMatchRegex(column=column.name, regex=f"(?:{_BLANK})|(?:{column.pattern})")
-        yield _Question(check, column.name, matches)
+        yield _Question("required-field", name, gxe.ExpectColumnValuesToNotMatchRegex(column=name, regex=_BLANK))
+    elif field.required:
+        yield _Question("required-field", name, gxe.ExpectColumnValuesToNotBeNull(column=name))
+    if field.pattern and text:
+        check = {"email": "email-pattern", "mobile": "mobile-pattern"}.get(name, "allowed-word")
+        matches = gxe.ExpectColumnValuesToMatchRegex(column=name, regex=f"(?:{_BLANK})|(?:{field.pattern})")
+        yield _Question(check, name, matches)
     for check, fields in _TELLING.items():
-        if column.name in fields:
-            free = gxe.ExpectColumnValuesToNotMatchRegex(column=column.name, regex=_TELLING_PATTERNS[check])
-            yield _Question(check, column.name, free, both_ways=False)
+        if name in fields:
+            free = gxe.ExpectColumnValuesToNotMatchRegex(column=name, regex=_TELLING_PATTERNS[check])
+            yield _Question(check, name, free, both_ways=False)
 
 
 def _expectations() -> Any:
@@ -215,12 +237,12 @@ def _expectations() -> Any:
     return great_expectations.expectations
 
 
-def _pandas(contract: Contract, drawn: pl.DataFrame) -> Any:
+def _pandas(reading: Reading, drawn: pl.DataFrame) -> Any:
     """The sample for the other tool: declared columns with their values, undeclared ones by name only."""
     declared = [
-        pl.col(c.name).fill_null("") if c.type == "string" and drawn.schema[c.name] == pl.String else pl.col(c.name)
-        for c in contract.columns
-        if c.name in drawn.columns and drawn.schema[c.name] == c.dtype
+        pl.col(field.name).fill_null("") if field.dtype == pl.String else pl.col(field.name)
+        for field in reading.fields
+        if field.dtype is not None and drawn.schema.get(field.name) == field.dtype
     ]
     rows = drawn.select(declared).to_pandas()
     for name in drawn.columns:

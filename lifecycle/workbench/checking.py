@@ -177,7 +177,9 @@ def _seed(workspace: Workspace) -> int:
 def _second_opinion(
     workspace: Workspace, contract: Contract, drawn: pl.DataFrame, found: Sequence[Finding], rows: int
 ) -> tuple[Finding, ...]:
-    return second_opinion(contract, drawn, found, seed=_seed(workspace), total=rows)
+    # Read from disk once more: the other tool has its own reading of them.
+    files = [path.read_bytes() for path in sorted((workspace.path / "contracts").glob("*.odcs.yaml"))]
+    return second_opinion(contract, files, drawn, found, seed=_seed(workspace), total=rows)
 
 
 def _door_findings(source: SourceRow) -> list[Finding]:

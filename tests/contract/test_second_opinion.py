@@ -5,17 +5,20 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
 pytest.importorskip("great_expectations")
 
+from lifecycle.contract import load
 from lifecycle.contract.check import check_batches
-from lifecycle.contract.load import default_contracts
+from lifecycle.contract.load import contract_from_bytes, default_contracts, shipped_contracts
 from lifecycle.contract.second_opinion import sample, second_opinion
 from lifecycle.model import APPOINTMENTS_SCHEMA, Finding, Outcome
 
+FILES = [text.encode() for text in shipped_contracts().values()]
 CONTRACT = default_contracts()["appointments"]
 WHEN = pl.datetime(2026, 5, 10, time_zone="UTC")
 pytestmark = pytest.mark.slow
@@ -60,15 +63,18 @@ def outcomes(found: tuple[Finding, ...]) -> dict[tuple[str, str], Outcome]:
 
 @pytest.mark.parametrize("kind", ["good", "spoiled", "empty"])
 def test_both_tools_agree_about_the_same_rows(kind: str) -> None:
-    """Then there is one finding, and it has passed."""
+    """About every question that was put, and about the contract file itself."""
     frame = {"good": rows(30), "spoiled": spoiled(), "empty": rows(0)}[kind]
-    found = second_opinion(CONTRACT, frame, checked(frame), seed=1)
-    assert outcomes(found) == {("second-opinion", ""): Outcome.PASSED}
+    found = outcomes(second_opinion(CONTRACT, FILES, frame, checked(frame), seed=1))
+    assert set(found.values()) == {Outcome.PASSED}
+    about = {check for check, _ in found}
+    assert {f"second-opinion:{name}" for name in ("contract", "unique-key", "required-field", "email-pattern")} < about
+    assert len(found) > 15
 
 
 def test_what_we_missed_is_a_finding_for_each_check() -> None:
     """As if our own checks had been turned off."""
-    found = outcomes(second_opinion(CONTRACT, spoiled(), checked(rows(30)), seed=1))
+    found = outcomes(second_opinion(CONTRACT, FILES, spoiled(), checked(rows(30)), seed=1))
     assert set(found) >= {
         ("second-opinion:undeclared-field", ""),
         ("second-opinion:unique-key", ""),
@@ -80,23 +86,77 @@ def test_what_we_missed_is_a_finding_for_each_check() -> None:
         ("second-opinion:email-in-text", "last_name"),
         ("second-opinion:html-or-script", "last_name"),
     }
-    assert set(found.values()) == {Outcome.FAILED}
+    agreed = {key for key, outcome in found.items() if outcome is not Outcome.FAILED}
+    assert ("second-opinion:required-field", "email") not in found, "a question of ours only"
+    assert agreed >= {("second-opinion:contract", ""), ("second-opinion:required-field", "starts_at")}
 
 
 def test_what_only_we_saw_is_a_finding_when_all_rows_were_looked_at() -> None:
     """A false alarm of ours would show here."""
-    found = outcomes(second_opinion(CONTRACT, rows(30), checked(spoiled()), seed=1))
+    found = outcomes(second_opinion(CONTRACT, FILES, rows(30), checked(spoiled()), seed=1))
     assert found[("second-opinion:email-pattern", "email")] is Outcome.FAILED
 
 
 def test_a_sample_that_may_have_missed_a_rare_fault_does_not_contradict_us() -> None:
     """Three bad rows of a million are not expected among thirty; all of them would be."""
-    rare = second_opinion(CONTRACT, rows(30), checked(spoiled()), seed=1, total=1_000_000)
+    rare = second_opinion(CONTRACT, FILES, rows(30), checked(spoiled()), seed=1, total=1_000_000)
     assert ("second-opinion:email-pattern", "email") not in outcomes(rare)
     common = checked(rows(300).with_columns(email=pl.lit("nobody")))
     assert ("second-opinion:email-pattern", "email") in outcomes(
-        second_opinion(CONTRACT, rows(30), common, seed=1, total=300)
+        second_opinion(CONTRACT, FILES, rows(30), common, seed=1, total=300)
     )
+
+
+MUTANTS: dict[str, tuple[dict[str, object], str]] = {
+    "forgets that the end is required": ({"required": False}, "ends_at"),
+    "loses the pattern of e-mail addresses": ({"pattern": None}, "email"),
+    "reads another pattern": ({"pattern": "^.*$"}, "mobile"),
+    "takes a number for a text": ({"type": "string"}, "participant"),
+    "takes a person's name for an appointment's data": ({"data_class": "appointment"}, "last_name"),
+}
+
+
+@pytest.mark.parametrize("fault", MUTANTS)
+def test_a_fault_of_our_loader_is_a_disagreement(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other reading is its own: what the loader gets wrong is not wrong in both."""
+    change, field = MUTANTS[fault]
+    column = load.Column
+
+    def faulty(**given: object) -> object:
+        return column(**{**given, **(change if given["name"] == field else {})})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(load, "Column", faulty)
+    monkeypatch.setattr(load, "SCHEMAS", {"appointments": _types_of(change, field)})
+    contract = contract_from_bytes("x", shipped_contracts()["appointments.odcs.yaml"].encode())
+    frame = spoiled()
+    ours = check_batches(contract, [frame], store="workspace")
+    found = outcomes(second_opinion(contract, FILES, frame, ours, seed=1))
+    assert found[("second-opinion:contract", field)] is Outcome.FAILED
+    if field == "ends_at":
+        assert found[("second-opinion:required-field", "ends_at")] is Outcome.FAILED, "and the rows show it, too"
+
+
+def _types_of(change: dict[str, object], field: str) -> dict[str, object]:
+    return dict(APPOINTMENTS_SCHEMA) | ({field: pl.String} if change.get("type") else {})
+
+
+@pytest.mark.parametrize("fault", ["key", "strict", "retention_days", "digest", "columns"])
+def test_a_fault_about_the_whole_contract_is_one_too(fault: str) -> None:
+    """A shorter key, undeclared fields let through, another period, another file, a field left out."""
+    wrong = {
+        "key": CONTRACT.key[:2], "strict": False, "retention_days": 30, "digest": "0" * 64,
+        "columns": CONTRACT.columns[1:],
+    }[fault]  # fmt: skip
+    found = outcomes(second_opinion(replace(CONTRACT, **{fault: wrong}), FILES, rows(3), checked(rows(3)), seed=1))  # type: ignore[arg-type]
+    assert found[("second-opinion:contract", "")] is Outcome.FAILED
+    assert (("second-opinion:contract", "channel") in found) == (fault == "columns")
+
+
+@pytest.mark.parametrize("files", [[], [*FILES, *FILES], [b"["], [b"- 1"], [b"schema: 3"]])
+def test_a_contract_file_that_cannot_be_read_anew_leaves_the_opinion_unknown(files: list[bytes]) -> None:
+    """None, two of them, no YAML, no contract."""
+    found = second_opinion(CONTRACT, files, rows(3), checked(rows(3)), seed=1)
+    assert outcomes(found) == {("second-opinion:contract", ""): Outcome.UNKNOWN}
 
 
 def test_the_sample_is_all_rows_or_a_fifth_of_them_and_repeats_with_its_seed() -> None:
@@ -116,7 +176,7 @@ def test_no_value_is_printed_and_no_network_is_used(
     calls: list[object] = []
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: calls.append(address))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: calls.append(args) or [])
-    found = second_opinion(CONTRACT, spoiled(), checked(spoiled()), seed=1)
+    found = second_opinion(CONTRACT, FILES, spoiled(), checked(spoiled()), seed=1)
     printed = "".join(capfd.readouterr())
     assert "canary" not in (printed + repr(found)).casefold()
     assert not calls
@@ -125,7 +185,7 @@ def test_no_value_is_printed_and_no_network_is_used(
 def test_without_the_other_tool_the_opinion_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown never counts as passed."""
     monkeypatch.setitem(sys.modules, "great_expectations", None)
-    found = second_opinion(CONTRACT, rows(3), checked(rows(3)), seed=1)
+    found = second_opinion(CONTRACT, FILES, rows(3), checked(rows(3)), seed=1)
     assert outcomes(found) == {("second-opinion", ""): Outcome.UNKNOWN}
 
 

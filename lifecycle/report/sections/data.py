@@ -174,8 +174,11 @@ def second_opinion(facts: Facts, say: Speech) -> Body:
     if outcome is None:
         return Body((Text(say("second.not-run")),))
     blocks: list[Block] = [Text(say("second.intro")), Text(say(f"second.{outcome}"))]
-    if told := [one for one in facts.findings if is_second_opinion(one) and one.outcome != Outcome.PASSED]:
+    asked = [one for one in facts.findings if is_second_opinion(one)]
+    if told := [one for one in asked if one.outcome != Outcome.PASSED]:
         blocks.append(_finding_table(told, say, say("second.caption")))
+    if agreed := len(asked) - len(told):
+        blocks.append(Text(say.count("second.agreed", agreed)))
     return Body(tuple(blocks), outcome)
 
 
