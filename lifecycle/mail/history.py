@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lifecycle.errors import TemplateError
+from lifecycle.mail.dumps import records_of
 from lifecycle.mail.templates import Template, Templates
 
 STATE_FILE = "copied.json"
@@ -146,20 +146,7 @@ def compare_dump(templates: Templates, dump: bytes) -> tuple[DumpDifference, ...
     TemplateError
         If the file is no such dump.
     """
-    return tuple(_difference(templates, *found) for found in _texts(services_of(dump)))
-
-
-def services_of(dump: bytes) -> list[Mapping[str, Any]]:
-    """Return the services of a REST dump; raises ``TemplateError`` for anything else."""
-    try:
-        content = json.loads(dump)
-    except ValueError as error:
-        raise TemplateError("The dump is no JSON.", "save the answer of GET /api/service as it is") from error
-    if isinstance(content, dict):
-        content = next((value for value in content.values() if isinstance(value, list)), [content])
-    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-        raise TemplateError("The dump holds no list of services.", "save the answer of GET /api/service as it is")
-    return content
+    return tuple(_difference(templates, *found) for found in _texts(records_of(dump, "service")))
 
 
 def _texts(services: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:

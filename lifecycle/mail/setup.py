@@ -51,6 +51,10 @@ MENU_PATHS: Mapping[str, str] = {
     "setup-retention-too-long": _RETENTION,
     "setup-consent-evidence": "Patientenakte prüfen, dann lifecycle.toml: [setup] consent_evidence_confirmed_on",
     "setup-processor-contract": "AVV ablegen (eTermin: Verwalten >> Datenschutz); lifecycle.toml: [setup.processors]",
+    "setup-dump-unreadable": (
+        "eTermin: API-Schnittstellen >> Integration; die Antwort von GET /api/service oder /api/calendar unverändert"
+        " als Datei ablegen und in lifecycle.toml: [setup] service_dump, calendar_dump nennen"
+    ),
 }
 """Where each finding is mended."""
 
@@ -62,6 +66,9 @@ class Processor:
     name: str
     signed_on: date | None = None
     confirmed_on: date | None = None
+
+
+_FOUND = {"found": True}  # learnt from a dump: no key of the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,14 @@ class Setup:
         eTermin's own retention; 0 means never deleted.
     consent_evidence_confirmed_on : date or None
         When somebody last confirmed that consent lies in the patient record.
+    service_dump, calendar_dump : str
+        Paths of eTermin's REST answers, which go before the description; read in place, never stored.
+    unclear_services, silenced_services : frozenset of str
+        From the dump: services whose location it does not tell in words, and those with ``NOEMAIL``.
+    dumped_calendars : frozenset of str
+        From the dump: the calendars that there are.
+    unread : tuple of str
+        Which of the two dumps could not be read.
     """
 
     calendars: Mapping[str, str] | None = None
@@ -102,6 +117,12 @@ class Setup:
     etermin_retention_days: int | None = None
     consent_evidence_confirmed_on: date | None = None
     processors: tuple[Processor, ...] = ()
+    service_dump: str = ""
+    calendar_dump: str = ""
+    unclear_services: frozenset[str] = field(default=frozenset(), metadata=_FOUND)
+    silenced_services: frozenset[str] = field(default=frozenset(), metadata=_FOUND)
+    dumped_calendars: frozenset[str] = field(default=frozenset(), metadata=_FOUND)
+    unread: tuple[str, ...] = field(default=(), metadata=_FOUND)
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> Setup:
@@ -137,7 +158,7 @@ class Setup:
         >>> Setup.from_mapping(tomllib.loads(text)["setup"]).location_of("4711")
         'Arztkonsultation'
         """
-        known = {item.name for item in fields(cls)}
+        known = {item.name for item in fields(cls) if not item.metadata}
         values: dict[str, Any] = {}
         for key, value in table.items():
             if key not in known:
@@ -167,6 +188,8 @@ _KINDS: Mapping[str, tuple[type, str]] = {
     "reminder_consent": (bool, "true or false"),
     "etermin_retention_days": (int, "a number of days"),
     "consent_evidence_confirmed_on": (date, "a date such as 2026-01-31"),
+    "service_dump": (str, "a path"),
+    "calendar_dump": (str, "a path"),
 }
 
 
@@ -176,8 +199,14 @@ def _value(key: str, value: Any) -> Any:
             raise ConfigurationError(f"lifecycle.toml: [setup] {key} must be a table.", f"[setup.{key}]")
         return {str(name): str(entry) for name, entry in value.items()}
     if key == "in_person":
+        if not isinstance(value, list):
+            raise ConfigurationError("lifecycle.toml: [setup] in_person must be a list of ids.", 'in_person = ["4712"]')
         return frozenset(str(name) for name in value)
     if key == "processors":
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(
+                "lifecycle.toml: [setup] processors must be a table.", "[setup.processors.etermin]"
+            )
         return tuple(_processor(str(name), entry) for name, entry in dict(value).items())
     kind, words = _KINDS[key]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -244,6 +273,8 @@ def _calendars(setup: Setup, as_of: date, rule_days: int) -> Iterator[Finding]: 
             yield _finding("setup-calendar-unmapped", f"calendar {number}", Severity.ERROR)
         elif users.count(user.strip()) > 1:
             yield _finding("setup-calendar-shared", f"calendar {number}", Severity.WARNING)
+    if undescribed := len(setup.dumped_calendars - set(setup.calendars)):
+        yield replace(_unknown("setup-calendar-unmapped", "calendar_dump"), count=undescribed)
 
 
 @setup_check
@@ -258,6 +289,8 @@ def _locations(setup: Setup, as_of: date, rule_days: int) -> Iterator[Finding]: 
             yield _unknown("setup-location", item)
         elif (place == VIDEO) == (service in setup.in_person):
             yield _finding("setup-location", item, Severity.ERROR)
+    if setup.unclear_services:
+        yield replace(_unknown("setup-location", "service_dump"), count=len(setup.unclear_services))
     if not setup.services and setup.default_location not in (None, VIDEO):
         yield _finding("setup-location", "default_location", Severity.ERROR)
 
@@ -266,6 +299,9 @@ def _locations(setup: Setup, as_of: date, rule_days: int) -> Iterator[Finding]: 
 def _notifications(setup: Setup, as_of: date, rule_days: int) -> Iterator[Finding]:  # noqa: ARG001
     """The two recommended options are on and arztkonsultation's mails are off: one system writes."""
     patient, other = setup.notify_patient, setup.arztkonsultation_notifies
+    silent = [service for service in setup.silenced_services if setup.location_of(service) == VIDEO]
+    if patient and other is False and silent:
+        yield replace(_finding("setup-none-notifies", "service_dump", Severity.ERROR), count=len(silent))
     if patient is None:
         yield _unknown("setup-confirmation-off", "notify_patient")
     if other is None:
@@ -331,15 +367,8 @@ def _processors(setup: Setup, as_of: date, rule_days: int) -> Iterator[Finding]:
             yield _finding("setup-processor-contract", name, Severity.WARNING)
 
 
-def with_service_dump(setup: Setup, services: list[Mapping[str, Any]]) -> Setup:
-    """Return the set-up with the locations that a REST service dump states.
-
-    ``appointmentLocationText`` is the location where ``appointmentLocation`` is 3; what the other numbers mean is
-    not documented, so they leave the service as it was described.
-    """
-    found = dict(setup.services)
-    for service in services:
-        identity = str(service.get("id", service.get("serviceId", "")))
-        if identity and str(service.get("appointmentLocation", "")) == "3":
-            found[identity] = str(service.get("appointmentLocationText") or "")
-    return replace(setup, services=found)
+@setup_check
+def _dumps(setup: Setup, as_of: date, rule_days: int) -> Iterator[Finding]:  # noqa: ARG001
+    """A dump that is named can be read; else what it would have told is unknown."""
+    for key in setup.unread:
+        yield _unknown("setup-dump-unreadable", key)

@@ -14,8 +14,9 @@ from lifecycle.contract.keys import repeated_keys_sql
 from lifecycle.contract.second_opinion import MOST, SHARE, WHOLE_UP_TO, second_opinion
 from lifecycle.contract.terms import Contract
 from lifecycle.errors import SourceError, UsageError
-from lifecycle.mail.setup import Setup, check_setup
+from lifecycle.mail.setup import MENU_PATHS, Setup
 from lifecycle.model import Finding, Opened, Outcome, Severity, SourceRow
+from lifecycle.workbench.connection import connection_findings
 from lifecycle.workbench.ingesting import open_source
 from lifecycle.workbench.results import Checked, outcome_of
 from lifecycle.workbench.workspace import Workspace
@@ -40,8 +41,10 @@ def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool
     for source in workspace.store.sources():
         findings += _door_findings(source)
     findings += _drift_findings(workspace)
-    findings += setup_findings(workspace)
-    return Checked(outcome_of(findings), rows, tuple(findings), partial(_where, workspace))
+    connection = connection_findings(workspace)
+    findings += connection
+    mended_at = {one.check: MENU_PATHS[one.check] for one in connection}
+    return Checked(outcome_of(findings), rows, tuple(findings), mended_at, partial(_where, workspace))
 
 
 def _where(workspace: Workspace, check: str) -> pl.DataFrame:
@@ -74,14 +77,6 @@ def _drift_findings(workspace: Workspace) -> list[Finding]:
         for check, count in workspace.store.drift(calendars).items()
         if count is not None
     ]
-
-
-def setup_findings(workspace: Workspace) -> tuple[Finding, ...]:
-    """Check the set-up of the connection, where ``lifecycle.toml`` describes it."""
-    described = Setup.from_mapping(workspace.settings.setup)
-    if not workspace.settings.setup:
-        return ()
-    return check_setup(described, workspace.today, workspace.settings.rule("appointments").period_days)
 
 
 def check_files(

@@ -14,15 +14,15 @@ from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
 from lifecycle.workbench import approvals
-from lifecycle.workbench.checking import setup_findings
+from lifecycle.workbench.connection import connection_findings, dump_paths
 from lifecycle.workbench.results import Examined, outcome_of
 from lifecycle.workbench.workspace import Workspace
 
 _DATA_ENDINGS = {".csv", ".ndjson", ".jsonl", ".json", ".parquet", ".log", ".gz", ".duckdb", ".db", ".sqlite", ".xlsx"}
 _OUR_FOLDERS = {"contracts", "templates", "notebooks", "reports", "approvals", "evidence", "keys"}
 
-Problem = tuple[str, Severity, int, str]
-"""Check, severity, how many, and what to do."""
+Problem = tuple[str | Finding, Severity, int, str]
+"""Check (or a finding that is complete, with an outcome of its own), severity, how many, and what to do."""
 
 
 def examine(workspace: Workspace) -> Examined:
@@ -36,8 +36,9 @@ def examine(workspace: Workspace) -> Examined:
         except LifecycleError as error:
             problems, outcome = [(name, Severity.ERROR, 1, str(error).replace("\n\n", " "))], Outcome.UNKNOWN
         for what, severity, count, detail in problems:
-            findings.append(Finding(what, "", "workspace", "", severity, count, outcome))
-            details[what] = detail
+            one = what if isinstance(what, Finding) else Finding(what, "", "workspace", "", severity, count, outcome)
+            findings.append(one)
+            details[one.check] = detail
         if not problems:
             findings.append(Finding(name, "", "workspace", "", Severity.ERROR, 0, Outcome.PASSED))
     return Examined(outcome_of(findings), tuple(findings), details)
@@ -50,9 +51,8 @@ def _contracts(workspace: Workspace) -> Iterator[Problem]:
 
 def _setup(workspace: Workspace) -> Iterator[Problem]:
     HouseRules.from_mapping(workspace.settings.templates)
-    for one in setup_findings(workspace):
-        if one.outcome is not Outcome.PASSED:
-            yield one.check, one.severity, one.count, MENU_PATHS.get(one.check, "lifecycle.toml: [setup]")
+    for one in connection_findings(workspace):
+        yield one, one.severity, one.count, MENU_PATHS[one.check]
     if not workspace.settings.setup:
         yield "setup-not-described", Severity.NOTE, 1, "describe the connection in lifecycle.toml: [setup]"
 
@@ -118,6 +118,7 @@ def _approval(workspace: Workspace) -> Iterator[Problem]:
 
 def _unregistered(workspace: Workspace) -> Iterator[Problem]:
     known = {Path(one.path) for one in workspace.store.sources()} | {workspace.path / "data" / "lifecycle.duckdb"}
+    known.update(dump_paths(workspace))
     found = [
         path
         for path in workspace.path.rglob("*")

@@ -11,9 +11,9 @@ from lifecycle.mail.fixtures import FIXTURES, Fixture, real_fixture
 from lifecycle.mail.gallery import Gallery, build, notebook_html
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.lint import lint, outcome_of
-from lifecycle.mail.setup import Setup
 from lifecycle.mail.templates import load_templates
 from lifecycle.model import as_json
+from lifecycle.workbench.connection import connection, service_dump
 from lifecycle.workbench.results import Built, Compared, Linted, Shown
 from lifecycle.workbench.workspace import Workspace
 
@@ -21,7 +21,10 @@ from lifecycle.workbench.workspace import Workspace
 def lint_templates(workspace: Workspace | None, paths: Sequence[Path]) -> Linted:
     """Look at every template with every check; see :func:`lifecycle.mail.lint.lint`."""
     findings = lint(
-        load_templates(_paths(workspace, paths)), setup(workspace), _house(workspace), language=_language(workspace)
+        load_templates(_paths(workspace, paths)),
+        connection(workspace),
+        _house(workspace),
+        language=_language(workspace),
     )
     return Linted(outcome_of(findings), findings)
 
@@ -32,7 +35,7 @@ def build_gallery(workspace: Workspace | None, paths: Sequence[Path], folder: Pa
     templates = load_templates(_paths(workspace, paths))
     try:
         written = build(
-            templates, target, setup=setup(workspace), house=_house(workspace), language=_language(workspace)
+            templates, target, setup=connection(workspace), house=_house(workspace), language=_language(workspace)
         )
     except OSError as error:
         raise UsageError(f"The preview cannot be written: {error.strerror}.", "--output DIR") from None
@@ -57,11 +60,11 @@ def gallery(workspace: Workspace | None, paths: Sequence[Path], *, dump: Path | 
     state = workspace.path / "reports" / "templates-copied.json" if workspace else None
     return Gallery(
         tuple(_paths(workspace, paths)),
-        setup=setup(workspace),
+        setup=connection(workspace),
         house=_house(workspace),
         language=_language(workspace),
         state=state,
-        dump=_dump(dump),
+        dump=_dump(dump or service_dump(workspace)),
         extra=_record(workspace, record),
     )
 
@@ -88,11 +91,6 @@ def show(workspace: Workspace, name: str, booking: str | None, scheme: str) -> S
     templates = load_templates(_paths(workspace, ()))
     full = name if any(one.name == name for one in templates) else f"{name}.{_language(workspace)}.html"
     return Shown(full, notebook_html(templates, full, chosen, scheme=scheme, language=_language(workspace)))
-
-
-def setup(workspace: Workspace | None) -> Setup | None:
-    """Return the described set-up, or None where ``lifecycle.toml`` describes none."""
-    return Setup.from_mapping(workspace.settings.setup) if workspace and workspace.settings.setup else None
 
 
 def _paths(workspace: Workspace | None, paths: Sequence[Path]) -> list[Path]:

@@ -139,11 +139,12 @@ class Ingested(Result):
 
 @dataclass(frozen=True)
 class Checked(Result):
-    """``check``: findings by name and count. Unknown never counts as passed."""
+    """``check``: findings by name and count; ``details`` names the menu where a part of the set-up is mended."""
 
     outcome: Outcome
     rows: int
     findings: tuple[Finding, ...]
+    details: Mapping[str, str] = field(default_factory=dict)
     look: Callable[[str], pl.DataFrame] | None = field(default=None, repr=False, compare=False)
 
     def _private(self) -> frozenset[str]:

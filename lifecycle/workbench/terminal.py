@@ -29,7 +29,7 @@ def show(result: Result) -> None:
         console.print(_table(rows[:_MOST_ROWS]))
         if len(rows) > _MOST_ROWS:
             console.print(f"... and {len(rows) - _MOST_ROWS} more: --json lists all")
-    if isinstance(result, Examined):
+    if isinstance(result, (Checked, Examined)):
         for check, hint in result.details.items():
             console.print(Text(f"{check}: {_plain(hint)}"))
     for line in getattr(result, "lines", ()):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from lifecycle.errors import ConfigurationError
-from lifecycle.mail.setup import MENU_PATHS, VIDEO, Processor, Setup, check_setup, with_service_dump
+from lifecycle.errors import ConfigurationError, TemplateError
+from lifecycle.mail.dumps import records_of, with_calendar_dump, with_dumps, with_service_dump
+from lifecycle.mail.setup import MENU_PATHS, VIDEO, Processor, Setup, check_setup
 from lifecycle.model import Outcome, Severity
 
 TODAY = date(2026, 11, 1)
@@ -44,6 +46,7 @@ BAD = {
     "setup-retention-too-long": replace(GOOD, etermin_retention_days=91),
     "setup-consent-evidence": replace(GOOD, consent_evidence_confirmed_on=date(2025, 10, 31)),
     "setup-processor-contract": replace(GOOD, processors=(Processor("etermin", date(2026, 1, 1)),)),
+    "setup-dump-unreadable": replace(GOOD, unread=("service_dump",)),
 }
 
 
@@ -96,13 +99,52 @@ def test_a_finding_never_shows_a_name_of_a_service_or_calendar():
 
 
 def test_the_locations_come_from_a_rest_dump_too():
-    """Only the documented value 3 is read."""
+    """Only the documented value 3 is read; the description fills in what the dump does not say in words."""
     dump = [
-        {"id": 10, "appointmentLocation": 3, "appointmentLocationText": VIDEO},
-        {"id": 11, "appointmentLocation": 1, "appointmentLocationText": "?"},
+        {"id": 10, "appointmentLocation": 3, "appointmentLocationText": "Praxis"},
+        {"ID": 11, "appointmentLocation": 1, "appointmentLocationText": "?"},
+        {"id": 12, "appointmentLocation": 1},
     ]
-    setup = with_service_dump(Setup(), dump)
-    assert setup.services == {"10": VIDEO}
+    setup = with_service_dump(GOOD, dump)
+    assert setup.services == {"10": "Praxis", "11": "Praxis"}
+    found = {(f.check, f.field): (f.outcome, f.count) for f in check_setup(setup, TODAY, 90)}
+    assert found == {
+        ("setup-location", "service 10"): (Outcome.FAILED, 1),
+        ("setup-location", "service_dump"): (Outcome.UNKNOWN, 1),
+    }
+
+
+def test_a_video_service_that_suppresses_its_mail_is_told_by_nobody():
+    """NOEMAIL in the text of the service, while arztkonsultation's own mails are off; in person it is no matter."""
+    dump = [{"id": 10, "emailTxtDe": "NOEMAIL"}, {"id": 11, "emailTxt": "NOEMAIL"}]
+    assert {f.check for f in check_setup(with_service_dump(GOOD, dump), TODAY, 90)} == {"setup-none-notifies"}
+    other = replace(GOOD, arztkonsultation_notifies=True)
+    assert "setup-none-notifies" not in {f.check for f in check_setup(with_service_dump(other, dump), TODAY, 90)}
+
+
+def test_a_calendar_that_nobody_described_is_unknown():
+    """The dump says which calendars there are; whom they belong to is in no documented field."""
+    found = check_setup(with_calendar_dump(GOOD, [{"id": 1}, {"calendarId": "3"}, {"id": None}]), TODAY, 90)
+    assert [(f.check, f.outcome, f.count) for f in found] == [("setup-calendar-unmapped", Outcome.UNKNOWN, 1)]
+
+
+def test_dumps_are_read_in_place_and_an_unreadable_one_is_unknown(tmp_path: Path):
+    """From the workspace's folder; nothing else is lost by it."""
+    (tmp_path / "service.json").write_text('[{"id": 10, "appointmentLocation": 3, "appointmentLocationText": "x"}]')
+    (tmp_path / "calendar.json").write_text("<html>")
+    named = replace(GOOD, service_dump="service.json", calendar_dump="calendar.json")
+    setup = with_dumps(named, tmp_path)
+    assert setup.location_of("10") == "x"
+    assert setup.unread == ("calendar_dump",)
+    assert with_dumps(replace(named, service_dump="gone.json"), tmp_path).unread == ("service_dump", "calendar_dump")
+
+
+@pytest.mark.parametrize("dump", [b"", b"<x/>", b"7", b"[1]", b'{"a": "b", "c": [1]}', b"[" * 100_000])
+def test_what_is_no_dump_is_refused_without_its_content(dump: bytes):
+    """A hint names the request whose answer is wanted."""
+    with pytest.raises(TemplateError) as error:
+        records_of(dump, "service")
+    assert "GET /api/service" in error.value.hint
 
 
 @pytest.mark.parametrize(
@@ -113,6 +155,10 @@ def test_the_locations_come_from_a_rest_dump_too():
         {"notify_patient": 1},
         {"calendars": "x"},
         {"processors": {"etermin": {"signd_on": 1}}},
+        {"processors": "etermin"},
+        {"in_person": "4712"},
+        {"unread": ["service_dump"]},
+        {"service_dump": 7},
     ],
 )
 def test_a_wrong_description_is_refused(table: dict[str, object]):
