@@ -333,6 +333,18 @@ class Week:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What is not as it was in the last report: ``what`` names the kind (``period``, ``place``, ``finding``, ``due``),
+    ``name`` what it is about. None: it was not there before, or is not any more.
+    """
+
+    what: str
+    name: str
+    before: str | int | None
+    after: str | int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything one report may say about one run or, before any run, about the workspace.
 
@@ -382,7 +394,11 @@ class Facts:
     age_weeks: tuple[Week, ...]  # stored rows by the week their appointment ended
     due_weeks: tuple[Week, ...]  # stored rows by the week they fall due
     second_opinion: str = "not run"  # an outcome, or "not run"
-    changes: Mapping[str, int] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    compared_with: str = ""  # the report before this one, by its run or its day; empty where there is none
+    run_weeks: tuple[Week, ...] = ()  # rows deleted, by the week of the run
+    poor_weeks: tuple[date, ...] = ()  # Mondays of weeks with a run that did not succeed, or a night without one
+    finding_months: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # YYYY-MM -> field -> rows
 
 
 # --- carrying out a deletion ----------------------------------------------------------------------

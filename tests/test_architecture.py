@@ -48,7 +48,7 @@ NOT_FOR_HELP = (
 
 LONGEST_FUNCTION, USUAL_FUNCTION, LONGEST_FILE = 60, 30, 400
 TABLES = frozenset({"lifecycle.contract.values.registry"})  # lists the files of its folder, which know it too
-LONGER_FILES = {"lifecycle.model": 600}  # the one file of nouns; nothing else, and no longer than this
+LONGER_FILES = {"lifecycle.model": 620}  # the one file of nouns; nothing else, and no longer than this
 
 DISK_MODULES = {
     *("os", "shutil", "tempfile", "fcntl", "mmap", "sqlite3", "subprocess", "socket", "glob", "fileinput"),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lifecycle.model import as_json
-from lifecycle.report.content import Blank, Block, Chart, Code, Items, Mark, Part, Table, Text
+from lifecycle.report.content import Blank, Block, Chart, Code, Items, Mark, Matrix, Part, Table, Text
 from lifecycle.report.document import Document
 
 SCHEMA = "lifecycle-report/1"
@@ -46,7 +46,7 @@ def _lines(block: Block) -> list[str]:
         return [block.text]
     if isinstance(block, Items):
         return list(block.items)
-    return list(block.lines) if isinstance(block, Code) else [block.title] if isinstance(block, Chart) else []
+    return list(block.lines) if isinstance(block, Code) else [block.title] if isinstance(block, (Chart, Matrix)) else []
 
 
 def _table(table: Table) -> dict[str, Any]:

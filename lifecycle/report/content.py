@@ -110,7 +110,19 @@ class Chart:
     number: Callable[[int], str] = str
 
 
-Block = Text | Items | Table | Code | Chart
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Numbers by row and column, darker where they are larger. ``rows`` are (label, a number a column or None)."""
+
+    key: str
+    title: str
+    description: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int | None, ...]], ...]
+    number: Callable[[int], str] = str
+
+
+Block = Text | Items | Table | Code | Chart | Matrix
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lifecycle.report.content import Block, Chart, Table
+from lifecycle.report.content import Block, Chart, Matrix, Table
 from lifecycle.report.document import Document
-from lifecycle.report.drawing import Drawing, draw
+from lifecycle.report.drawing import Drawing, Grid, draw, draw_matrix
 from lifecycle.report.speech import clean
 
 if TYPE_CHECKING:
@@ -50,9 +50,12 @@ def _limited(block: Table, document: Document) -> tuple[Table, str]:
     )
 
 
-def _drawings(chart: Chart, paper: bool) -> tuple[Drawing, ...]:
+def _drawings(chart: Chart | Matrix, paper: bool) -> tuple[Drawing | Grid, ...]:
     widths = {"paper": _PAPER} if paper else {"wide": _WIDE, "narrow": _NARROW}
-    return tuple(draw(chart, width, name) for name, width in widths.items())
+    return tuple(
+        draw_matrix(chart, width, name) if isinstance(chart, Matrix) else draw(chart, width, name)
+        for name, width in widths.items()
+    )
 
 
 @cache

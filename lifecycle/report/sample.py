@@ -7,7 +7,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from lifecycle.model import CatalogueEntry, Facts, Finding, Outcome, Place, Residual, Rule, Severity, StoreCounts, Week
+from lifecycle.model import (
+    CatalogueEntry,
+    Change,
+    Facts,
+    Finding,
+    Outcome,
+    Place,
+    Residual,
+    Rule,
+    Severity,
+    StoreCounts,
+    Week,
+)
 
 _AS_OF = date(2026, 10, 1)
 
@@ -49,6 +61,21 @@ def _weeks(first: date, rows: list[int]) -> tuple[Week, ...]:
     return tuple(Week(first + timedelta(weeks=i), n) for i, n in enumerate(rows))
 
 
+def _changes() -> tuple[Change, ...]:
+    return (
+        Change("place", "arztkonsultation", "overdue", "confirmed"),
+        Change("confirmed", "arztkonsultation", "2026-06-12", "2026-09-14"),
+        Change("finding", "kvnr appointments last_name", 2, None),
+        Change("count-before", "", 12391, 12483),
+        Change("count-due", "", 1188, 1207),
+        Change("count-deleted", "", 1185, 1204),
+        Change("count-held", "", 3, 3),
+        Change("count-failed", "", 0, 0),
+        Change("count-retained", "", 11206, 11279),
+        Change("count-overdue", "", 0, 0),
+    )
+
+
 def sample(**change: Any) -> Facts:
     """Facts of a sealed run in which everything is in order, with the fields of ``change`` replaced.
 
@@ -87,7 +114,12 @@ def sample(**change: Any) -> Facts:
             Residual("ingested-file", date(2026, 12, 30), 4),
         ),
         age_weeks=_weeks(date(2026, 6, 29), stored), due_weeks=_weeks(date(2026, 9, 28), falls_due),
-        second_opinion="passed", changes={"rules": 0, "contracts": 0, "places": 1},
+        second_opinion="passed", changes=_changes(), compared_with="report 2026-09-30-a",
+        run_weeks=_weeks(date(2026, 4, 6), [*stored[:10], 0, 1511, *stored[:14]]),
+        poor_weeks=(date(2026, 6, 15),),
+        finding_months={
+            "2026-08": {"notes": 212, "birthday": 90}, "2026-09": {"notes": 12, "last_name": 2}, "2026-10": {},
+        },
     )  # fmt: skip
     return replace(facts, **change)
 

@@ -105,6 +105,12 @@ class Speech:
 
         return str(format_date(day, "LLL", locale=self.locale))
 
+    def month_year(self, day: date) -> str:
+        """A month with the last figures of its year, for a column: Okt. 26, Oct 26."""
+        from babel.dates import format_date
+
+        return str(format_date(day, "LLL yy", locale=self.locale))
+
     def month_name(self, day: date) -> str:
         """A month with its year: Oktober 2026, October 2026."""
         from babel.dates import format_date

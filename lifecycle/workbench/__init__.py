@@ -14,7 +14,7 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, facts, ingesting, purging, verifying, workspace
+from lifecycle.workbench import approvals, facts, history, ingesting, purging, verifying, workspace
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.previewing import TemplateVerbs
@@ -301,8 +301,11 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, NotebookVerbs):
             raise UsageError("There is no such run.", "lifecycle plan --as-of DATE")
         findings = self.check(second_opinion=second_opinion).findings
         said = facts.gather(self._workspace, run_id, findings, self._workspace.today)
+        said = history.with_past(self._workspace, said)
         folder = self._workspace.path / "reports"
-        return Reported(tuple(report.write(said, folder, formats, language or self._workspace.settings.language)))
+        files = report.write(said, folder, formats, language or self._workspace.settings.language)
+        history.remember(self._workspace, said)
+        return Reported(tuple(files))
 
     def doctor(self) -> Examined:
         """Examine set-up, keys, clock and files."""

@@ -127,8 +127,8 @@ def gather_month(workspace: Workspace, first: date, findings: tuple[Finding, ...
     begun = {run.plan.as_of for run in every if run.outcome != "planned"}
     # A plan that a later one of the same day replaced says nothing about the month.
     shown = [run for run in every if run.outcome != "planned" or run.plan.as_of not in begun]
-    here = [run for run in shown if first <= _day_of(run, workspace) <= end]
-    since = min((_day_of(run, workspace) for run in every if run.outcome == "sealed"), default=None)
+    here = [run for run in shown if first <= facts.day_of(run, workspace.settings.zone) <= end]
+    since = min((facts.day_of(run, workspace.settings.zone) for run in every if run.outcome == "sealed"), default=None)
     until = min(end, today - timedelta(days=1))
     settings = workspace.settings
     now = facts.gather(workspace, None, findings, today)
@@ -152,18 +152,11 @@ def gather_month(workspace: Workspace, first: date, findings: tuple[Finding, ...
     )
 
 
-def _day_of(run: RunState, workspace: Workspace) -> date:
-    """The local day on which a run ended or, unfinished, was planned."""
-    recorded = run.predicate.get("recordedAt")
-    moment = datetime.fromisoformat(recorded) if recorded else run.plan.planned_at
-    return moment.astimezone(workspace.settings.zone).date()
-
-
 def _missing(here: Iterable[RunState], workspace: Workspace, start: date | None, until: date) -> tuple[date, ...]:
     if start is None:
         return ()
     sealed = [run for run in here if run.outcome == "sealed"]
-    covered = {run.plan.as_of for run in sealed if _day_of(run, workspace) == run.plan.as_of}
+    covered = {run.plan.as_of for run in sealed if facts.day_of(run, workspace.settings.zone) == run.plan.as_of}
     nights = [start + timedelta(days=number) for number in range((until - start).days + 1)]
     return tuple(night for night in nights if night not in covered)
 
@@ -224,7 +217,7 @@ def month_of(text: str | None, workspace: Workspace) -> date:
     if text is None:
         last = (this - timedelta(days=1)).replace(day=1)
         states = (facts.read_run(workspace.ledger(), run_id) for run_id in workspace.ledger().runs())
-        return last if any(last <= _day_of(run, workspace) < this for run in states) else this
+        return last if any(last <= facts.day_of(run, workspace.settings.zone) < this for run in states) else this
     try:
         first = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 a month has no zone
     except ValueError:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from lifecycle import __version__
@@ -118,6 +118,13 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
         second_opinion=_second_opinion(findings),
         **_dates(workspace, run),
     )
+
+
+def day_of(run: RunState, zone: tzinfo) -> date:
+    """Return the local day on which a run ended or, unfinished, was planned."""
+    recorded = run.predicate.get("recordedAt")
+    moment = datetime.fromisoformat(recorded) if recorded else run.plan.planned_at
+    return moment.astimezone(zone).date()
 
 
 def latest_run(ledger: Ledger) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any
 from lifecycle import report
 from lifecycle.errors import UsageError
 from lifecycle.report.speech import Speech
-from lifecycle.workbench import facts, tables
+from lifecycle.workbench import facts, history, tables
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.results import OURS, Result
 from lifecycle.workbench.workspace import Workspace
@@ -110,6 +110,7 @@ class Teller:
         if not self._page:
             run_id = facts.latest_run(self._workspace.ledger())
             said = facts.gather(self._workspace, run_id, (), self._workspace.today)
+            said = history.with_past(self._workspace, said, compare=False)
             html = report.render(said, self._language, "html").decode()
             found = re.findall(r'<section id="(\w+)".*?</section>', html, re.DOTALL)
             parts = [part[0] for part in re.finditer(r'<section id="\w+".*?</section>', html, re.DOTALL)]

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import pytest
 
-from lifecycle.model import Facts, Finding, Outcome, Place, Residual, Severity, Task, Week
+from lifecycle.model import Change, Facts, Finding, Outcome, Place, Residual, Severity, Task, Week
 from lifecycle.report import LANGUAGES, render
 from lifecycle.report.page import MOST_ROWS
 from lifecycle.report.sample import sample, scenes
@@ -87,7 +87,9 @@ def attacked() -> Facts:
         checkpoint=(ATTACK,), verify_command=ATTACK, holds={ATTACK: 3}, checks={ATTACK: "passed"},
         stores=tuple(replace(store, store=ATTACK, dataset=ATTACK) for store in facts.stores),
         findings=(Finding(ATTACK, ATTACK, ATTACK, ATTACK, Severity.ERROR, 1, Outcome.FAILED, ATTACK),),
-        residuals=(Residual(ATTACK, None),), changes={ATTACK: 1},
+        residuals=(Residual(ATTACK, None),),
+        changes=(Change("place", ATTACK, ATTACK, ATTACK), Change(ATTACK, ATTACK, None, 1)),
+        finding_months={"2026-10": {ATTACK: 1}},
     )  # fmt: skip
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import date
 
 import pytest
 
 from lifecycle.model import Facts, as_json
-from lifecycle.report.content import Example, Section
+from lifecycle.report.content import Chart, Example, Matrix, Section
+from lifecycle.report.drawing import draw, draw_matrix
 from lifecycle.report.sample import sample
+from lifecycle.report.sections.charts import charts
 from lifecycle.report.sections.order import SECTIONS
 from lifecycle.report.speech import LANGUAGES, Speech
 
@@ -56,3 +59,25 @@ def test_keys_are_names_for_anchors_and_json() -> None:
     keys = [one.key for one in SECTIONS]
     assert len(set(keys)) == len(keys)
     assert all(re.fullmatch(r"[a-z][a-zA-Z]+", key) for key in keys)
+
+
+def test_a_week_that_matters_is_seen_even_where_nothing_was_deleted() -> None:
+    """A bar of no height would hide exactly the week in which something went wrong."""
+    facts = sample(run_weeks=(), poor_weeks=(date(2026, 9, 21),), age_weeks=(), due_weeks=(), finding_months={})
+    (_, chart, table) = charts.body(facts, Speech("de")).blocks
+    assert isinstance(chart, Chart)
+    (box,) = draw(chart, 700, "wide").boxes
+    assert box.height >= 3
+    assert "Lücke oder Fehlschlag" in str(table)
+
+
+def test_fields_that_find_no_room_are_summed_up() -> None:
+    """Any number of undeclared fields: the worst ones by name, the rest as one row, and no number is lost."""
+    counts = {f"field{number}": number + 1 for number in range(40)}
+    facts = sample(finding_months={"2026-09": counts})
+    (matrix,) = [one for one in charts.body(facts, Speech("de")).blocks if isinstance(one, Matrix)]
+    assert len(matrix.rows) == 13
+    assert sum(numbers[0] or 0 for _, numbers in matrix.rows) == sum(counts.values())
+    assert matrix.rows[0] == ("field39", (40,))
+    grid = draw_matrix(replace(matrix, columns=tuple("abcdefghijkl"), rows=(("x", tuple(range(12))),)), 330, "narrow")
+    assert [label for _, label in grid.heads] == list("hijkl")

@@ -1,4 +1,4 @@
-"""What is stored and what was found in it: stores, findings, second opinion, drift, changes."""
+"""What is stored and what was found in it: stores, findings, second opinion, drift."""
 
 from __future__ import annotations
 
@@ -180,13 +180,3 @@ def second_opinion(facts: Facts, say: Speech) -> Body:
     if agreed := len(asked) - len(told):
         blocks.append(Text(say.count("second.agreed", agreed)))
     return Body(tuple(blocks), outcome)
-
-
-@section("changes", ("changes",), (Example({}, None), Example({"changes": {}}, None)))
-def changes(facts: Facts, say: Speech) -> Body:
-    """What changed since the last report, by kind and number."""
-    changed = {name: number for name, number in facts.changes.items() if number}
-    if not changed:
-        return Body((Text(say("changes.none")),))
-    rows = tuple((say.word("change", name), say.number(number)) for name, number in changed.items())
-    return Body((Table(say("changes.caption"), (say("changes.what"), say("changes.count")), rows, figures=(1,)),))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from lifecycle.model import Facts
 from lifecycle.report.content import Section
+from lifecycle.report.sections.changes import changes
 from lifecycle.report.sections.charts import charts
-from lifecycle.report.sections.data import changes, drift, findings, second_opinion, stores
+from lifecycle.report.sections.data import drift, findings, second_opinion, stores
 from lifecycle.report.sections.first import limits, numbers, roles, rule, summary, todo, two_dates, verify
 from lifecycle.report.sections.run import catalogue, checks, holds, residuals, residue
 
