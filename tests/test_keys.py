@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 from base64 import b64encode
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from lifecycle.errors import ConfigurationError, EvidenceError
+from lifecycle.errors import ConfigurationError, EvidenceError, Refused
 from lifecycle.ledger import holders, keys, verify
 from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.ledger.keys import KeyFolder
@@ -341,12 +342,12 @@ def test_a_change_from_the_environment_needs_its_coming_key_named(tmp_path: Path
     """next_seed is the coming one; once it signs, either order of the settings works, and no third is drawn."""
     monkeypatch.setenv("SEED_A", b64encode(SEED).decode())
     monkeypatch.setenv("SEED_B", b64encode(OTHER).decode())
-    with pytest.raises(EvidenceError, match="no coming seed"):
+    with pytest.raises(ConfigurationError, match="no coming seed"):
         created(tmp_path, seed="env:SEED_A").rotate_signing_key()
     ledger = opened(tmp_path, seed="env:SEED_A", next_seed="env:SEED_B")
     assert ledger.rotate_signing_key() == keys.Signer(ORIGIN, OTHER).verifier.vkey
     ledger.append(b"leaf")
-    with pytest.raises(EvidenceError, match="signs already"):
+    with pytest.raises(ConfigurationError, match="signs already"):
         ledger.rotate_signing_key()
     assert opened(tmp_path, seed="env:SEED_B").contains(b"leaf")
     with pytest.raises(EvidenceError, match="does not fit"):
@@ -414,6 +415,53 @@ def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> int:
         except PowerOff:
             return calls
     return calls
+
+
+def test_the_verb_changes_the_key_and_the_log_goes_on(bench: Workbench, safe: Path) -> None:
+    """Verify passes across it, for a stranger with the first key and a checkpoint kept before, and for both holders.
+
+    The verifier runs as a process of its own, as it lies at the stranger's.
+    """
+    settings, first = bench.path / FILE_NAME, (bench.path / "evidence/log.vkey").read_text().strip()
+    settings.write_text(settings.read_text().replace('second_holder = ""', f'second_holder = "{command(safe)}"', 1))
+    bench = Workbench.open(bench.path)
+    bench.purge(as_of=bench.today - timedelta(days=400))
+    size, root = (bench.path / "evidence/checkpoint").read_text().splitlines()[1:3]
+    done = bench.key_rotate()
+    assert (done.replaced, done.next_step) == (first, "")
+    assert done.tree_size == int(size) + 1
+    run = bench.plan().run_id
+    bench.approve(run, "controller")
+    assert bench.purge(run).deleted > 0
+    assert bench.verify(size=int(size), root=root).outcome.value == "passed"
+    assert bench.verify(size=done.tree_size, root=done.root).outcome.value == "passed"
+    assert found(bench)["second-holder"] == "passed"
+    for vkey in (first, done.vkey):
+        call = [sys.executable, str(verify.__file__), str(bench.path / "evidence"), vkey, size, root]
+        assert subprocess.run(call, capture_output=True, check=False).returncode == 0
+
+
+def test_a_change_is_refused_where_it_would_do_harm(bench: Workbench, tmp_path: Path) -> None:
+    """While somebody else is at work, and in evidence that is older than the store: there the log would fork."""
+    with bench._workspace.ledger().locked(), pytest.raises(Refused, match="held by"):
+        bench.key_rotate()
+    shutil.copytree(bench.path / "evidence", tmp_path / "older")
+    run = bench.plan().run_id
+    bench.approve(run, "controller")
+    bench.purge(run)
+    shutil.rmtree(bench.path / "evidence")
+    shutil.copytree(tmp_path / "older", bench.path / "evidence")
+    with pytest.raises(EvidenceError, match="older than the store"):
+        bench.key_rotate()
+
+
+def test_doctor_says_that_a_change_is_unfinished(bench: Workbench) -> None:
+    """A coming seed that still lies there was drawn by a call that was cut off."""
+    (bench.path / "keys/log.seed.next").write_bytes(OTHER)
+    (bench.path / "keys/log.seed.next").chmod(0o600)
+    assert found(bench)["rotation-unfinished"] == "failed"
+    assert bench.key_rotate().vkey == keys.Signer(bench._workspace.settings.ledger.origin, OTHER).verifier.vkey
+    assert "rotation-unfinished" not in found(bench)
 
 
 # --- the version of the evidence -------------------------------------------------------------------

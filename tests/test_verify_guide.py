@@ -28,6 +28,7 @@ SAYS = {
     "keep": "lifecycle.example/clinic",
     "signature": "Signature Verified Successfully",
     "key": "It is the same key.",
+    "changed": "It is the newest key.",
     "files": "2-approval.json.sig: OK",
     "counts": "tombstones: 2\nThey are distinct.",
     "proof": "The record is in the log.\nSignature Verified Successfully",
@@ -72,6 +73,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(wb.path / "evidence/log.vkey", desk)
     shutil.copy(wb.path / f"keys/tombstone-{run_id}.key", desk)
     shutil.copy(ROOT / "tests/ledger/reader.go", desk)
+    for _ in range(2):
+        wb.key_rotate()
+    wb.purge(as_of="today")
+    shutil.copytree(wb.path / "evidence", desk / "later", ignore=shutil.ignore_patterns(".lock"))
     (desk / "bin").mkdir()
     (desk / "bin/python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (desk / "bin/python3").chmod(0o755)
@@ -145,3 +150,17 @@ def test_repeated_tombstones_are_seen(desk: Path) -> None:
     first = path.read_text().splitlines()[0]
     path.write_text(f"{first}\n{first}\n")
     assert "They are distinct." not in said(desk, "counts")
+
+
+def test_the_key_that_was_received_leads_to_the_newest(desk: Path) -> None:
+    """Across two changes, and not where one bit of a change is another."""
+    shutil.rmtree(desk / "evidence")
+    (desk / "later").rename(desk / "evidence")
+    assert said(desk, "changed").count("Signature Verified Successfully") == 3
+    assert SAYS["changed"] in said(desk, "changed")
+    assert SAYS["signature"] not in said(desk, "signature")
+    path = desk / "evidence/keys-log/signing-key-2.json"
+    data = bytearray(path.read_bytes())
+    data[data.index(b'"to"') + 70] ^= 1
+    path.write_bytes(data)
+    assert SAYS["changed"] not in said(desk, "changed")

@@ -1,4 +1,4 @@
-"""The verbs that have verbs of their own: exceptions from deletion, restored backups, template previews."""
+"""The verbs that have verbs of their own: exceptions from deletion, restored backups, keys, template previews."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def _group(name: str, says: str) -> typer.Typer:
 hold_app = _group("hold", "Except an appointment from deletion (Löschsperre).")
 preview_app = _group("preview", "See templates as a patient will read them.")
 restore_app = _group("restore", "After a backup came back.")
+key_app = _group("key", "The key that signs the evidence.")
 
 
 @hold_app.command("add")
@@ -59,6 +60,12 @@ def restore_apply(
 ) -> None:
     """Erase what a restore brought back, as an ordinary, evidenced run."""
     tell(workbench().restore_apply(run), as_json)
+
+
+@key_app.command("rotate")
+def key_rotate(as_json: AsJson = False) -> None:
+    """Let another key sign from now on; the log goes on, and the first public key still verifies it."""
+    tell(workbench().key_rotate(), as_json)
 
 
 TemplatePaths = Annotated[

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from lifecycle.errors import EvidenceError
+from lifecycle.errors import ConfigurationError, EvidenceError
 from lifecycle.ledger import files, holders
 from lifecycle.ledger.note import Signer
 
@@ -81,7 +81,7 @@ class KeyFolder:
             self._make(NEXT_SEED, secrets.token_bytes(KEY_BYTES))
         found = self.signers(origin)
         if len(found) < 2:
-            raise EvidenceError(
+            raise ConfigurationError(
                 "There is no coming seed: the seed is no file, so nobody here can draw one.",
                 'Name it in lifecycle.toml: [ledger] next_seed = "env:NAME" or "command:PROGRAM ARGS".',
             )
@@ -104,7 +104,7 @@ class KeyFolder:
     def finish_next(self) -> None:
         """Finish a rotation that was cut off; where the seed is no file, the settings still name the old one."""
         if not self.in_file:
-            raise EvidenceError(
+            raise ConfigurationError(
                 "The coming seed signs already.", "lifecycle.toml: [ledger]: make next_seed the seed, and name another."
             )
         self.take_next()

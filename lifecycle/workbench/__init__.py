@@ -17,6 +17,7 @@ from lifecycle.model import Hold
 from lifecycle.workbench import approvals, facts, history, ingesting, purging, verifying, workspace
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
+from lifecycle.workbench.keeping import KeyVerbs
 from lifecycle.workbench.previewing import TemplateVerbs
 from lifecycle.workbench.restoring import RestoreVerbs
 from lifecycle.workbench.results import (
@@ -38,7 +39,7 @@ __all__ = ["Workbench"]
 
 
 @guard_verbs
-class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, NotebookVerbs):
+class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVerbs):
     """A workspace and everything that can be done with it.
 
     Every verb is spelled like its command. Results are frozen dataclasses with ``frame`` (polars), ``summary()``,

@@ -10,6 +10,7 @@ from pathlib import Path
 from lifecycle import __version__
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import stamps
+from lifecycle.ledger.keys import NEXT_SEED
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
@@ -62,6 +63,8 @@ def _evidence(workspace: Workspace) -> Iterator[Problem]:
     mode = workspace.keys_path.stat().st_mode
     if mode & 0o077:
         yield "keys-readable", Severity.ERROR, 1, f"chmod 700 {workspace.settings.ledger.keys}"
+    if (workspace.keys_path / NEXT_SEED).exists():
+        yield "rotation-unfinished", Severity.WARNING, 1, "lifecycle key rotate finishes it"
 
 
 def _stamps(workspace: Workspace) -> Iterator[Problem]:

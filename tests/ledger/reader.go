@@ -1,9 +1,10 @@
 // An independent reader of the evidence: Go's sumdb/note and sumdb/tlog, and nothing of ours.
 //
-//	reader EVIDENCE VKEY
+//	reader EVIDENCE VKEY...
 //
 // It checks the checkpoint's signature, authenticates every hash through the tiles, every leaf, the
-// consistency of every earlier size with the newest, and every *.tlog-proof of the runs.
+// consistency of every earlier size with the newest, and every *.tlog-proof of the runs. Of a log whose
+// key was changed it takes all keys that ever signed.
 package main
 
 import (
@@ -63,11 +64,11 @@ func leaves(root string, size int64) [][]byte {
 	return all
 }
 
-func head(text []byte, verifier note.Verifier) tlog.Tree {
-	signed, err := note.Open(text, note.VerifierList(verifier))
+func head(text []byte, keys []note.Verifier) tlog.Tree {
+	signed, err := note.Open(text, note.VerifierList(keys...))
 	must(err)
 	lines := strings.Split(signed.Text, "\n")
-	if len(lines) != 4 || lines[0] != verifier.Name() {
+	if len(lines) != 4 || lines[0] != keys[0].Name() {
 		must(fmt.Errorf("not a checkpoint of this log"))
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
@@ -79,11 +80,15 @@ func head(text []byte, verifier note.Verifier) tlog.Tree {
 
 func main() {
 	root := os.Args[1]
-	verifier, err := note.NewVerifier(os.Args[2])
-	must(err)
+	var keys []note.Verifier
+	for _, vkey := range os.Args[2:] {
+		key, err := note.NewVerifier(vkey)
+		must(err)
+		keys = append(keys, key)
+	}
 	text, err := os.ReadFile(filepath.Join(root, "checkpoint"))
 	must(err)
-	tree := head(text, verifier)
+	tree := head(text, keys)
 	reader := tlog.TileHashReader(tree, files{root})
 	all := leaves(root, tree.N)
 	if int64(len(all)) != tree.N {
@@ -111,7 +116,7 @@ func main() {
 		must(err)
 		parts := strings.SplitN(string(text), "\n\n", 2)
 		lines := strings.Split(parts[0], "\n")
-		then := head([]byte(parts[1]), verifier)
+		then := head([]byte(parts[1]), keys)
 		index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
 		must(err)
 		var proof tlog.RecordProof

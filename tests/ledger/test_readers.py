@@ -67,6 +67,18 @@ def test_go_accepts_log_and_proofs(begin, ledger: EvidenceLedger, vkey: str, tmp
 
 
 @pytest.mark.slow
+def test_go_accepts_a_log_that_changed_its_key(begin, ledger, vkey: str, tmp_path: Path, reader: Path) -> None:
+    """With both keys; with the first alone, the checkpoint of the second is a stranger's."""
+    begin(1, 3).whole()
+    keys = [vkey, ledger.rotate_signing_key()]
+    begin(2, 3).whole()
+    call = [str(reader), str(tmp_path / "evidence"), *keys]
+    said = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert (said.stdout, said.stderr) == ("5 leaves, 2 proofs\n", "")
+    assert subprocess.run(call[:-1], capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["checkpoint", "tile/0/000.p/2", "tile/entries/000.p/2", "6-record.json.tlog-proof"])
 def test_go_refuses_what_was_changed(begin, ledger, vkey: str, tmp_path: Path, reader: Path, name: str) -> None:
     """The reader can say no: one bit in each kind of file."""
