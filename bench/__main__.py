@@ -9,10 +9,15 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from bench import ingest, purge, start
+from bench import ingest, preview_change, purge, start
 from bench.measure import BenchError, Cost, Result
 
-BENCHES = {"start": start.measure, "ingest": ingest.measure, "purge": purge.measure}
+BENCHES = {
+    "start": start.measure,
+    "ingest": ingest.measure,
+    "purge": purge.measure,
+    "preview-change": preview_change.measure,
+}
 WORK = Path(__file__).parent / "work"
 
 

@@ -20,7 +20,7 @@ from lifecycle.errors import LifecycleError, TemplateError, UsageError
 from lifecycle.mail import history
 from lifecycle.mail.fixtures import FIXTURES, Fixture
 from lifecycle.mail.house import HouseRules
-from lifecycle.mail.lint import lint
+from lifecycle.mail.lint import Memory, lint
 from lifecycle.mail.render import Rendered, render
 from lifecycle.mail.setup import Setup
 from lifecycle.mail.sms import sms_segments
@@ -67,6 +67,7 @@ class Gallery:
         self._templates: Templates | None = None
         self._error: LifecycleError | None = None
         self._findings: tuple[TemplateFinding, ...] = ()
+        self._memory: Memory = {}
         self.reload()
         self.check()
 
@@ -86,7 +87,7 @@ class Gallery:
     def check(self) -> None:
         """Lint what was loaded: apart from ``reload``, so that a saved change is shown before it is judged."""
         if self._templates is not None:
-            self._findings = lint(self._templates, self.setup, self.house, language=self.language)
+            self._findings = lint(self._templates, self.setup, self.house, language=self.language, memory=self._memory)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return what the page lists: templates with findings, bookings, words."""

@@ -139,6 +139,10 @@ class Fixtures:
         return self._values[language]
 
 
+Key = tuple[Template, bool, Registry]
+Memory = dict[Key, tuple[TemplateFinding, ...]]
+"""What ``lint`` found in each template, by everything that its findings depend on from one call to the next."""
+
 _CHECKS: dict[str, Check] = {}
 
 
@@ -178,6 +182,7 @@ def lint(
     *,
     language: str = "de",
     fixtures: tuple[Fixture, ...] = FIXTURES,
+    memory: Memory | None = None,
 ) -> tuple[TemplateFinding, ...]:
     """Look at every template with every check.
 
@@ -191,6 +196,9 @@ def lint(
         Of the messages, ``de`` or ``en``.
     fixtures : tuple of Fixture
         The bookings that each template is filled with.
+    memory : dict, optional
+        What the last call found, with the same set-up, rules, language and bookings: templates that have not
+        changed are not looked at again.
 
     Returns
     -------
@@ -200,12 +208,29 @@ def lint(
     found: dict[tuple[str, str, int, str], TemplateFinding] = {}
     shared = Fixtures(fixtures)
     single = {check.name for check in checks() if check.once}
+    seen: Memory = {}
     for template in templates:
-        view = View(template, templates, setup, house or HouseRules(), shared)
-        for finding in _findings(view, language):
+        known = _recalled(template, templates, memory)
+        if known is None:
+            view = View(template, templates, setup, house or HouseRules(), shared)
+            known = tuple(_findings(view, language))
+        seen[_key(template, templates)] = known
+        for finding in known:
             place = ("", 0) if finding.check in single else (finding.template, finding.line)
             found.setdefault((place[0], finding.check, place[1], finding.token), finding)
+    if memory is not None:
+        memory.clear()
+        memory.update(seen)
     return tuple(sorted(found.values(), key=lambda f: (SEVERITY_ORDER[f.severity], f.template, f.line, f.check)))
+
+
+def _key(template: Template, templates: Templates) -> Key:
+    # of its neighbours a check asks only whether the same text lies there in the other format
+    return template, templates.sibling(template, "text") is not None, templates.registry
+
+
+def _recalled(template: Template, templates: Templates, memory: Memory | None) -> tuple[TemplateFinding, ...] | None:
+    return memory.get(_key(template, templates)) if memory else None
 
 
 def outcome_of(findings: Iterable[TemplateFinding]) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -152,7 +153,8 @@ def load_templates(paths: Path | Iterable[Path]) -> Templates:
     for path in given:
         files.extend(_files_of(path))
     root = next((p for p in given if p.is_dir()), given[0].parent if given else Path())
-    items = tuple(_template(path, folder) for path, folder in files)
+    parts: PartsRead = {}
+    items = tuple(_template(path, folder, parts) for path, folder in files)
     _refuse_twins(items)
     return Templates(root, items, load_registry(_registry_path(root)))
 
@@ -160,7 +162,7 @@ def load_templates(paths: Path | Iterable[Path]) -> Templates:
 def template_from_text(text: str, name: str = "text.html", folder: Path | None = None) -> Template:
     """Build a template from the text of a file, as if it lay in ``folder`` under ``name``."""
     base = folder or Path()
-    return _compose(text, base / name, base)
+    return _compose(text, base / name, base, {})
 
 
 def _registry_path(folder: Path) -> Path:
@@ -177,22 +179,20 @@ def _files_of(path: Path) -> list[tuple[Path, Path]]:
         return [(path, path.parent)]
     if not path.is_dir():
         raise TemplateError(f"There is no file or folder {path.name}.", "lifecycle preview lint templates")
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file()
-        and file.suffix.lower() in SUFFIXES
-        and not {"parts", "build"} & set(file.relative_to(path).parts[:-1])
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    found = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name not in {"parts", "build"} and not name.startswith(".")]
+        wanted = (name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."))
+        found += [file for file in map(Path(folder).joinpath, wanted) if file.is_file()]
+    found.sort()
     if not found:
         raise TemplateError(f"The folder {path.name} holds no template.", "a template ends in .html or .txt")
     return [(file, path) for file in found]
 
 
-def _template(path: Path, folder: Path) -> Template:
+def _template(path: Path, folder: Path, parts: PartsRead) -> Template:
     try:
-        return _compose(read_text(path), path, folder)
+        return _compose(read_text(path), path, folder, parts)
     except LifecycleError as error:
         raise TemplateError(f"{path.name}: {error.fact}", error.hint) from error
 
@@ -210,7 +210,7 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _compose(text: str, path: Path, folder: Path) -> Template:
+def _compose(text: str, path: Path, folder: Path, read: PartsRead) -> Template:
     content, own, first_line = front_matter.split(text)
     declared = content is not None
     head = front_matter.checked(content if content is not None else front_matter.guessed(path.name))
@@ -222,7 +222,7 @@ def _compose(text: str, path: Path, folder: Path) -> Template:
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
     body = Piece(name, first_line, own)
     parts = head.get("parts", ["body"])
-    reader = _Parts(folder, path.parent, str(head["language"]), path.suffix.lower())
+    reader = _Parts(folder, path.parent, str(head["language"]), path.suffix.lower(), read)
     return Template(
         name=name,
         path=path,
@@ -241,6 +241,10 @@ def _compose(text: str, path: Path, folder: Path) -> Template:
     )
 
 
+PartsRead = dict[tuple[Path, Path, str, str, str], tuple[Piece, ...]]
+"""The parts that were read in one call: every template of a folder shares them."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """Finds and joins the shared parts of one template."""
@@ -249,6 +253,7 @@ class _Parts:
     beside: Path
     language: str
     suffix: str
+    read: PartsRead
 
     def pieces(self, names: list[str], body: Piece, seen: tuple[str, ...]) -> Iterator[Piece]:
         if names.count("body") != 1:
@@ -261,7 +266,13 @@ class _Parts:
                 raise TemplateError(f"The part '{name}' includes itself.", "take it out of the list 'parts' of a part")
             yield from self._part(name, (*seen, name))
 
-    def _part(self, name: str, seen: tuple[str, ...]) -> Iterator[Piece]:
+    def _part(self, name: str, seen: tuple[str, ...]) -> tuple[Piece, ...]:
+        key = (self.folder, self.beside, self.language, self.suffix, name)
+        if key not in self.read:
+            self.read[key] = tuple(self._fresh(name, seen))
+        return self.read[key]
+
+    def _fresh(self, name: str, seen: tuple[str, ...]) -> Iterator[Piece]:
         path = self._path(name)
         content, own, first_line = front_matter.split(read_text(path))
         head = front_matter.checked(content or {}, ("parts",))

@@ -24,8 +24,9 @@ from lifecycle.web import guard
 from lifecycle.web.guard import FRAME_POLICY, Guard
 
 LARGEST_BODY = 10_000
-CHECK_AFTER_SECONDS = 0.25
-"""The page shows a change first; linting in the same moment would take the processor from it."""
+CHECK_AFTER_SECONDS = 0.2
+"""The page shows a change first; linting in the same moment would take the processor from it. The next change does
+not wait for it."""
 
 
 class Gallery(Protocol):
@@ -138,13 +139,20 @@ async def _watch(gallery: Gallery, hub: _Hub) -> None:
     folders = [folder for folder in gallery.watched() if folder.is_dir()]
     if not folders:
         return
+    checking: asyncio.Task[None] | None = None
     # step and debounce in milliseconds: a saved file is on the page well within 0.3 s
-    async for _ in awatch(*folders, debounce=50, step=10, rust_timeout=500, yield_on_timeout=False):
+    async for _ in awatch(*folders, debounce=50, step=5, rust_timeout=500, yield_on_timeout=False):
         await run_in_threadpool(gallery.reload)
         hub.tell("changed")
-        await asyncio.sleep(CHECK_AFTER_SECONDS)
-        await run_in_threadpool(gallery.check)
-        hub.tell("checked")
+        if checking is not None:
+            checking.cancel()
+        checking = asyncio.create_task(_check(gallery, hub))
+
+
+async def _check(gallery: Gallery, hub: _Hub) -> None:
+    await asyncio.sleep(CHECK_AFTER_SECONDS)
+    await run_in_threadpool(gallery.check)
+    hub.tell("checked")
 
 
 class _Routes:

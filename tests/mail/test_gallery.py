@@ -187,3 +187,36 @@ def test_the_text_in_etermin_is_laid_beside_the_override(tmp_path: Path):
     gallery = Gallery((tmp_path,), dump=b'[{"id": 1, "emailTxt": "Alt LOCATION"}]')
     assert "-Alt LOCATION" in gallery.changes("one.txt")["etermin"]
     assert gallery.changes("two.txt") == {"commit": None, "etermin": None}
+
+
+def test_a_check_looks_again_at_what_has_changed_and_at_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With the same findings as a look at everything, also when a neighbour or the placeholders change."""
+    from lifecycle.mail import lint as linter
+
+    (tmp_path / "a.html").write_text(mail("<p>LOCATION %NOPE%</p>"))
+    (tmp_path / "b.html").write_text(mail("<p>LOCATION</p>", kind="reminder1"))
+    (tmp_path / "placeholders.yaml").write_text("placeholders: {}\n")
+    gallery = Gallery((tmp_path,))
+    looked: list[str] = []
+    whole = linter._findings
+    monkeypatch.setattr(
+        linter, "_findings", lambda view, language: [looked.append(view.template.name), *whole(view, language)][1:]
+    )
+
+    def after(name: str, text: str) -> list[str]:
+        (tmp_path / name).write_text(text)
+        looked.clear()
+        gallery.reload()
+        gallery.check()
+        seen = list(looked)
+        assert gallery._findings == linter.lint(load_templates(tmp_path))
+        return seen
+
+    assert after("a.html", mail("<p>LOCATION</p>")) == ["a.html"]
+    assert after("b.txt", mail("LOCATION", kind="reminder1")) == ["b.html", "b.txt"]
+    assert after("a.html", mail("<p>LOCATION %NAME%</p>")) == ["a.html"]
+    assert after("placeholders.yaml", 'placeholders: {"%NAME%": {meaning: last_name}}\n') == [
+        "a.html",
+        "b.html",
+        "b.txt",
+    ]

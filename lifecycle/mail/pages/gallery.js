@@ -35,10 +35,11 @@
     if (live) return get("/api/view?" + query({ template, fixture }));
     return { ...data.views[`${template}|${fixture}`], source: data.sources[template] };
   };
+  const addressOf = (template, fixture) => "/frame?" + query({ template, fixture, scheme: state.scheme });
   const mailFrame = (view, lazy) => {
     const frame = el("iframe", { sandbox: "", title: `${view.template}: ${view.subject}`, loading: lazy ? "lazy" : null,
       tabindex: lazy ? "-1" : null, "aria-hidden": lazy ? "true" : null });
-    if (live) frame.src = "/frame?" + query({ template: view.template, fixture: view.fixture, scheme: state.scheme });
+    if (live) frame.src = addressOf(view.template, view.fixture);
     else frame.srcdoc = inScheme(view.html, state.scheme);
     return frame;
   };
@@ -229,14 +230,30 @@
     if (!data.fixtures.some((entry) => entry.name === state.fixture)) state.fixture = data.fixtures.length ? data.fixtures[0].name : "";
   };
   const refresh = async () => { take(await get("/api/snapshot")); await draw(); };
+  // a saved change: the mail is asked for first, in the frame that is there; all else follows
   const follow = async () => {
-    const item = current();
-    if (item && state.tab !== "tabMatrix") drawPanel(item, ++drawing);
+    const item = current(), frame = $("panel").querySelector(".device iframe");
+    const here = item && item.format === "html" && state.tab === "tabPreview" && frame;
+    if (here) { await reloaded(frame); await drawAround(item, ++drawing); }
+    else if (item && state.tab !== "tabMatrix") drawPanel(item, ++drawing);
     take(await get("/api/snapshot"));
     showError();
     if (current() !== undefined && item && current().name === item.name) { drawList(); drawTools(current()); drawTabs(current()); drawHead(current()); }
     else await draw();
     if (state.tab === "tabMatrix") await draw();
+  };
+  const reloaded = (frame) => new Promise((done) => {
+    frame.addEventListener("load", () => requestAnimationFrame(done), { once: true });
+    setTimeout(done, 1000);
+    frame.src = addressOf(state.template, state.fixture);
+  });
+  const drawAround = async (item, mine) => {
+    const view = await viewOf(item.name, state.fixture);
+    if (mine !== drawing) return;
+    for (const old of $("panel").querySelectorAll(":scope > .hint")) old.remove();
+    $("panel").prepend(...hints(view));
+    $("panel").querySelector(".mailhead").replaceWith(mailHead(view));
+    document.body.dataset.drawn = String(mine);
   };
   const refreshFindings = async () => {
     take(await get("/api/snapshot"));
