@@ -78,13 +78,13 @@ def _browser() -> Iterator[Any]:
 def _served(app: Any) -> Iterator[int]:
     import uvicorn
 
-    from lifecycle.web.preview import _listener
+    from lifecycle.web.guard import listener
 
-    listener = _listener(0)
-    port = int(listener.getsockname()[1])
+    door = listener(0)
+    port = int(door.getsockname()[1])
     made = app(port)
     server = uvicorn.Server(uvicorn.Config(made, log_level="warning", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     thread.start()
     yield port
     server.should_exit = True

@@ -101,11 +101,14 @@ def preview_serve(
     record: Annotated[
         str | None, typer.Option("--record", metavar="UID", help="Show a real record, too; it is never written.")
     ] = None,
+    mail: Annotated[
+        Path | None, typer.Option("--mail", metavar="FILE.eml", help="A test mail to lay beside the texts.")
+    ] = None,
 ) -> None:
     """Serve a local page that follows every saved change, until interrupted."""
     from lifecycle.workbench import previewing
 
-    previewing.serve(workspace_if_any(paths), paths or (), port=port, dump=dump, record=record)
+    previewing.serve(workspace_if_any(paths), paths or (), port=port, dump=dump, record=record, mail=mail)
 
 
 @preview_app.command("compare")
@@ -113,9 +116,12 @@ def preview_compare(
     mail: Annotated[Path, typer.Argument(metavar="FILE.eml", help="A test mail, sent to oneself.")],
     paths: TemplatePaths = None,
     template: Annotated[str | None, typer.Option("--template", help="Default: the one that fits best.")] = None,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Note kinds of values in learnt.yaml, for the linter.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lay a real test mail beside a template; its values are not kept."""
+    """Lay a real test mail beside a template; its values are not kept. As a page: preview serve --mail FILE.eml."""
     from lifecycle.workbench import previewing
 
-    tell(previewing.compare_mail(workspace_if_any(paths), mail, paths or (), template), as_json)
+    tell(previewing.compare_mail(workspace_if_any(paths), mail, paths or (), template, learn=learn), as_json)

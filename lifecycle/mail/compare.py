@@ -6,11 +6,13 @@ The values are looked at once to tell their kind and are not kept: a ``Compariso
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 
 from lifecycle.errors import TemplateError
+from lifecycle.mail.learnt import KIND_WORDS, learn
 from lifecycle.mail.markup import visible_text
 from lifecycle.mail.placeholders import Registry, Seen
 from lifecycle.mail.templates import Template, Templates
@@ -50,6 +52,8 @@ class Comparison:
     Attributes
     ----------
     template : str
+    sent_html : bool
+        Whether our text is HTML.
     has_html, has_text : bool
         Which parts the real mail has: whether eTermin takes HTML is not documented.
     html_escaped : bool
@@ -60,6 +64,7 @@ class Comparison:
     """
 
     template: str
+    sent_html: bool
     has_html: bool
     has_text: bool
     html_escaped: bool
@@ -68,25 +73,59 @@ class Comparison:
     found: int
 
 
-def compare(templates: Templates, eml: bytes, name: str | None = None) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A real mail in memory. Its values are shown on the loopback page on request; no ``repr`` has them."""
+
+    subject: str = field(repr=False)
+    sender: str = field(repr=False)
+    html: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+def received(eml: bytes) -> Received:
+    """Read a mail as a mail program saves it (RFC 5322).
+
+    Raises
+    ------
+    TemplateError
+        If it is no mail with a text.
+    """
+    message = message_from_bytes(eml, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    html, text = (
+        _decoded(part) if (part := message.get_body(preferencelist=(kind,))) is not None else ""
+        for kind in ("html", "plain")
+    )
+    if not (html.strip() or text.strip()):
+        raise TemplateError("The file is no mail with a text.", "save the mail as .eml in your mail program")
+    return Received(_header(message, "subject"), _header(message, "from"), html, text)
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return " ".join(str(message.get(name, "")).split())
+    except (ValueError, TypeError, AttributeError, IndexError):
+        return ""  # the parser of addresses stumbles over some real headers
+
+
+def compare(templates: Templates, mail: Received, name: str | None = None) -> Comparison:
     """Lay a test mail, sent to oneself, beside a template.
 
     Parameters
     ----------
     templates : Templates
-    eml : bytes
-        The mail as a mail program saves it (RFC 5322).
+    mail : Received
     name : str, optional
         The template; without it the e-mail template that fits best.
 
     Raises
     ------
     TemplateError
-        If the file is no mail with a text, or nothing fits.
+        If nothing fits.
     """
-    html, text = _bodies(eml)
     chosen = [templates.get(name)] if name else [item for item in templates if item.channel == "email"]
-    results = [_compared(item, html, text, templates.registry) for item in chosen]
+    results = [compared(item, mail, templates.registry) for item in chosen]
     if not results:
         raise TemplateError("There is no e-mail template to compare with.", "lifecycle preview lint templates")
     best = max(results, key=lambda result: (result.found / max(1, result.passages), result.found))
@@ -97,58 +136,41 @@ def compare(templates: Templates, eml: bytes, name: str | None = None) -> Compar
 
 def described(comparison: Comparison, language: str = "de") -> str:
     """Return the comparison as lines for a terminal: which token became what, and how much text arrived."""
+    kinds = KIND_WORDS[language]
+    lines = summary(comparison, language)
+    return "\n".join([*lines, *(f"  {seen.token:<22} {kinds[seen.kind]}" for seen in comparison.tokens)])
+
+
+def summary(comparison: Comparison, language: str) -> list[str]:
+    """Return in sentences what a mail told about the template as a whole."""
     words = _WORDS[language]
     lines = [
         words["text"].format(found=comparison.found, passages=comparison.passages, template=comparison.template),
         words["html"] if comparison.has_html else words["no_html"],
     ]
-    if comparison.html_escaped:
-        lines.append(words["escaped"])
-    kinds = {**words, "text": words["text value"]}
-    lines += [f"  {seen.token:<22} {kinds.get(seen.kind, seen.kind)}" for seen in comparison.tokens]
-    return "\n".join(lines)
+    return [*lines, words["escaped"]] if comparison.html_escaped else lines
+
+
+def learn_from(comparison: Comparison, path: Path) -> None:
+    """Add to the file at ``path`` what a comparison taught: kinds of values, and how HTML arrived."""
+    html = "characters" if comparison.html_escaped else "html" if comparison.sent_html and comparison.has_html else ""
+    learn(path, {seen.token: seen.kind for seen in comparison.tokens}, html)
 
 
 _WORDS = {
     "de": {
         "text": "{found} von {passages} Textstellen aus {template} kamen unverändert an.",
-        "html": "Die Mail hat einen HTML-Teil.",
-        "no_html": "Die Mail hat keinen HTML-Teil.",
+        "html": "Die E-Mail hat einen HTML-Teil.",
+        "no_html": "Die E-Mail hat keinen HTML-Teil.",
         "escaped": "HTML kam als sichtbare Zeichen an: eTermin nimmt hier kein HTML.",
-        "kept": "blieb stehen: eTermin kennt diesen Platzhalter nicht",
-        "not found": "nicht feststellbar",
-        "unclear": "nicht eindeutig",
-        "empty": "leer",
-        "link": "Link",
-        "email address": "E-Mail-Adresse",
-        "tan": "TAN",
-        "time": "Uhrzeit",
-        "date": "Datum",
-        "phone number": "Telefonnummer",
-        "number": "Zahl",
-        "text value": "Text",
     },
     "en": {
         "text": "{found} of {passages} passages of {template} arrived unchanged.",
         "html": "The mail has an HTML part.",
         "no_html": "The mail has no HTML part.",
         "escaped": "HTML arrived as visible characters: eTermin takes no HTML here.",
-        "kept": "stayed: eTermin does not know this placeholder",
-        "text value": "text",
     },
 }
-
-
-def _bodies(eml: bytes) -> tuple[str, str]:
-    message = message_from_bytes(eml, policy=policy.default)
-    assert isinstance(message, EmailMessage)
-    bodies = []
-    for kind in ("html", "plain"):
-        part = message.get_body(preferencelist=(kind,))
-        bodies.append(_decoded(part) if part is not None else "")
-    if not any(body.strip() for body in bodies):
-        raise TemplateError("The file is no mail with a text.", "save the mail as .eml in your mail program")
-    return bodies[0], bodies[1]
 
 
 def _decoded(part: object) -> str:
@@ -161,20 +183,17 @@ def _decoded(part: object) -> str:
         return data.decode("utf-8", errors="replace")
 
 
-def _compared(template: Template, html: str, text: str, registry: Registry) -> Comparison:
+def compared(template: Template, mail: Received, registry: Registry) -> Comparison:
+    """Lay a mail beside one template; nothing need fit."""
     ours = visible_text(template.body) if template.format == "html" else template.body
-    theirs = [_flat(visible_text(body) if is_html else body) for body, is_html in ((html, True), (text, False)) if body]
+    bodies = ((mail.html, True), (mail.text, False))
+    theirs = [_flat(visible_text(body) if is_html else body) for body, is_html in bodies if body]
     results = [_aligned(_flat(ours), candidate, registry) for candidate in theirs]
     tokens, passages, found = max(results, key=lambda result: result[2])
-    shown = " ".join(theirs)
+    is_html = template.format == "html"
+    escaped = is_html and bool(re.search(r"<(?:table|td|p|h1)\b[^>]*>", " ".join(theirs)))
     return Comparison(
-        template.name,
-        bool(html.strip()),
-        bool(text.strip()),
-        template.format == "html" and bool(re.search(r"<(?:table|td|p|h1)\b[^>]*>", shown)),
-        tokens,
-        passages,
-        found,
+        template.name, is_html, bool(mail.html.strip()), bool(mail.text.strip()), escaped, tokens, passages, found
     )
 
 

@@ -18,8 +18,10 @@ from typing import Any
 
 from lifecycle.errors import LifecycleError, TemplateError, UsageError
 from lifecycle.mail import history
+from lifecycle.mail.compare import Received, compare, compared, summary
 from lifecycle.mail.fixtures import FIXTURES, Fixture
 from lifecycle.mail.house import HouseRules
+from lifecycle.mail.learnt import KEPT, KIND_WORDS, TOLD_NOTHING, fits
 from lifecycle.mail.lint import Memory, lint
 from lifecycle.mail.render import Rendered, render
 from lifecycle.mail.setup import Setup
@@ -53,6 +55,8 @@ class Gallery:
         A REST service dump, whose texts are laid beside the overrides.
     extra : tuple of Fixture
         Further bookings, such as a real record on explicit request; shown, never written.
+    mail : Received or None
+        A real test mail to lay beside the texts; shown, never written.
     """
 
     paths: tuple[Path, ...]
@@ -62,6 +66,7 @@ class Gallery:
     state: Path | None = None
     dump: bytes | None = None
     extra: tuple[Fixture, ...] = ()
+    mail: Received | None = None
 
     def __post_init__(self) -> None:
         self._templates: Templates | None = None
@@ -98,7 +103,17 @@ class Gallery:
             "error": {"fact": shown.fact, "hint": shown.hint} if shown else None,
             "templates": [self._entry(item) for item in self._templates or ()],
             "fixtures": [{"name": item.name, "title": item.title[self.language]} for item in self.fixtures],
+            "mail": self._best(),
         }
+
+    def _best(self) -> str | None:
+        """The template that the test mail fits best; empty if none fits, None if there is no mail."""
+        if self.mail is None:
+            return None
+        try:
+            return compare(self._templates, self.mail).template if self._templates else ""
+        except TemplateError:
+            return ""
 
     def _entry(self, item: Template) -> dict[str, Any]:
         own = {item.name, *(piece.source for piece in item.pieces)}
@@ -136,6 +151,36 @@ class Gallery:
         found = history.compare_dump(self._templates, self.dump) if self.dump else ()
         beside = next((other for other in found if other.template == item.name), None)
         return {"commit": history.changed_since_commit(item), "etermin": beside.diff if beside else None}
+
+    def compared(self, template: str) -> Mapping[str, Any]:
+        """Return the test mail beside a template: its head, which token became what, and how much text arrived."""
+        item = self._find(template, FIXTURES[0].name)[0]
+        if self.mail is None or self._templates is None:
+            raise TemplateError("There is no test mail.", "lifecycle preview serve --mail FILE.eml")
+        registry, words = self._templates.registry, KIND_WORDS[self.language]
+        found = compared(item, self.mail, registry)
+        return {
+            "subject": self.mail.subject,
+            "sender": self.mail.sender,
+            "html": found.has_html,
+            "text": self.mail.text,
+            "summary": summary(found, self.language),
+            "tokens": [
+                {
+                    "token": seen.token,
+                    "kind": words[seen.kind],
+                    "known": seen.kind not in TOLD_NOTHING,
+                    "fits": seen.kind != KEPT and fits(registry.placeholders[seen.token].meaning, seen.kind)
+                    if seen.token in registry.placeholders
+                    else False,
+                }
+                for seen in found.tokens
+            ],
+        }
+
+    def mail_frame(self, scheme: str) -> str:
+        """Return the HTML part of the test mail in one colour scheme, for a sandboxed frame."""
+        return in_scheme(self.mail.html, scheme) if self.mail else ""
 
     def mark_copied(self, template: str) -> None:
         """Remember that the text was copied just now."""

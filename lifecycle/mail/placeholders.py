@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from lifecycle.errors import TemplateError
+from lifecycle.mail.learnt import Learnt, read_learnt
 
 MEANINGS = (
     "join_link",
@@ -87,9 +88,10 @@ DOCUMENTED: tuple[Placeholder, ...] = (
 
 
 class Registry:
-    """The documented placeholders together with the administrator's own."""
+    """The documented placeholders together with the administrator's own, and what test mails taught about them."""
 
-    def __init__(self, assumed: tuple[Placeholder, ...] = ()) -> None:
+    def __init__(self, assumed: tuple[Placeholder, ...] = (), learnt: Learnt | None = None) -> None:
+        self.learnt = learnt or Learnt()
         self.placeholders: Mapping[str, Placeholder] = {p.token: p for p in (*assumed, *DOCUMENTED)}
         self._suggestions: dict[str, str] = {}
         words = sorted((p.token for p in self.placeholders.values() if p.bare), key=len, reverse=True)
@@ -120,26 +122,31 @@ class Registry:
         return frozenset(p.token for p in self.placeholders.values() if p.meaning in meanings)
 
 
-def load_registry(path: Path | None) -> Registry:
+def load_registry(path: Path | None, learnt: Path | None = None) -> Registry:
     """Read the administrator's registry file (YAML: token to ``meaning`` and ``note``).
 
     Parameters
     ----------
     path : Path or None
         None or a missing file gives the documented placeholders alone.
+    learnt : Path, optional
+        What test mails taught, where there is such a file.
 
     Raises
     ------
     TemplateError
         For a file that is no YAML mapping, a token that is not upper case, or an unknown meaning.
     """
-    if path is None or not path.is_file():
-        return Registry()
-    return _registry_from(path.read_bytes(), path.name)
+    data = path.read_bytes() if path and path.is_file() else b""
+    taught = learnt.read_bytes() if learnt and learnt.is_file() else b""
+    return _registry_from(data, path.name if path else "", taught)
 
 
 @lru_cache(maxsize=32)
-def _registry_from(data: bytes, name: str) -> Registry:
+def _registry_from(data: bytes, name: str, taught: bytes) -> Registry:
+    known = read_learnt(taught) if taught else Learnt()
+    if not data:
+        return Registry((), known)
     try:
         content = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -151,7 +158,7 @@ def _registry_from(data: bytes, name: str) -> Registry:
         raise TemplateError(
             f"{name} has no table 'placeholders'.", "the shipped templates/placeholders.yaml shows the form"
         )
-    return Registry(tuple(_placeholder(str(token), entry, name) for token, entry in table.items()))
+    return Registry(tuple(_placeholder(str(token), entry, name) for token, entry in table.items()), known)
 
 
 def _placeholder(token: str, entry: object, name: str) -> Placeholder:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lifecycle.errors import LifecycleError, TemplateError
 from lifecycle.mail import front_matter
+from lifecycle.mail.learnt import LEARNT_FILE
 from lifecycle.mail.placeholders import Registry, load_registry
 
 LARGEST_BYTES = 5_000_000
@@ -156,7 +157,7 @@ def load_templates(paths: Path | Iterable[Path]) -> Templates:
     parts: PartsRead = {}
     items = tuple(_template(path, folder, parts) for path, folder in files)
     _refuse_twins(items)
-    return Templates(root, items, load_registry(_registry_path(root)))
+    return Templates(root, items, load_registry(_registry_path(root), root / LEARNT_FILE))
 
 
 def template_from_text(text: str, name: str = "text.html", folder: Path | None = None) -> Template:

@@ -42,6 +42,8 @@ class Gallery(Protocol):
     def view(self, template: str, fixture: str) -> Mapping[str, Any]: ...
     def frame(self, template: str, fixture: str, scheme: str) -> str: ...
     def changes(self, template: str) -> Mapping[str, Any]: ...
+    def compared(self, template: str) -> Mapping[str, Any]: ...
+    def mail_frame(self, scheme: str) -> str: ...
     def mark_copied(self, template: str) -> None: ...
     def page(self) -> str: ...
     def asset(self, name: str) -> tuple[bytes, str]: ...
@@ -82,6 +84,8 @@ def preview_app(gallery: Gallery, token: str, port: int) -> Guard:
             Route("/api/snapshot", routes.snapshot),
             Route("/api/view", routes.view),
             Route("/api/changes", routes.changes),
+            Route("/api/compared", routes.compared),
+            Route("/mail", routes.mail),
             Route("/api/copied", routes.copied, methods=["POST"]),
         ],
         lifespan=lifespan,
@@ -188,6 +192,14 @@ class _Routes:
     async def changes(self, request: Request) -> Response:
         found = await run_in_threadpool(self._gallery.changes, request.query_params.get("template", ""))
         return JSONResponse(found)
+
+    async def compared(self, request: Request) -> Response:
+        found = await run_in_threadpool(self._gallery.compared, request.query_params.get("template", ""))
+        return JSONResponse(found)
+
+    async def mail(self, request: Request) -> Response:
+        html = self._gallery.mail_frame(request.query_params.get("scheme", "light"))
+        return Response(html, media_type="text/html", headers={"Content-Security-Policy": FRAME_POLICY})
 
     async def copied(self, request: Request) -> Response:
         body = await request.body()

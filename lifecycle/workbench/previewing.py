@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lifecycle.errors import TemplateError, UsageError
-from lifecycle.mail.compare import compare, described
+from lifecycle.mail.compare import Received, compare, described, learn_from, received
+from lifecycle.mail.dumps import records_of
 from lifecycle.mail.fixtures import FIXTURES, Fixture, real_fixture
 from lifecycle.mail.gallery import Gallery, build, notebook_html
 from lifecycle.mail.house import HouseRules
+from lifecycle.mail.learnt import LEARNT_FILE
 from lifecycle.mail.lint import lint, outcome_of
 from lifecycle.mail.templates import load_templates
 from lifecycle.model import as_json
@@ -42,20 +44,45 @@ def build_gallery(workspace: Workspace | None, paths: Sequence[Path], folder: Pa
     return Built(written)
 
 
-def compare_mail(workspace: Workspace | None, mail: Path, paths: Sequence[Path], template: str | None) -> Compared:
+_NOTED = {
+    "de": f"In {LEARNT_FILE} neben den Vorlagen vermerkt: Arten von Werten, kein Wert der Testmail.",
+    "en": f"Noted in {LEARNT_FILE} beside the templates: kinds of values, no value of the mail.",
+}
+
+
+def compare_mail(
+    workspace: Workspace | None, mail: Path, paths: Sequence[Path], template: str | None, *, learn: bool = False
+) -> Compared:
     """Lay a real test mail, sent to oneself, beside a template; its values are not kept."""
+    templates = load_templates(_paths(workspace, paths))
+    seen = compare(templates, _mail(mail), template)
+    lines = described(seen, _language(workspace)).splitlines()
+    if not learn:
+        return Compared(tuple(lines), as_json(seen))
     try:
-        eml = mail.read_bytes()
+        learn_from(seen, templates.folder / LEARNT_FILE)
+    except OSError as error:
+        raise UsageError(f"{LEARNT_FILE} cannot be written: {error.strerror}.", "leave out --learn") from None
+    return Compared((*lines, _NOTED[_language(workspace)]), as_json(seen))
+
+
+def _mail(path: Path) -> Received:
+    try:
+        return received(path.read_bytes())
     except OSError as error:
         raise TemplateError(
             f"The mail cannot be read: {error.strerror}.", "lifecycle preview compare FILE.eml"
         ) from None
-    seen = compare(load_templates(_paths(workspace, paths)), eml, template)
-    return Compared(tuple(described(seen, _language(workspace)).splitlines()), as_json(seen))
 
 
-def gallery(workspace: Workspace | None, paths: Sequence[Path], *, dump: Path | None = None,
-            record: str | None = None) -> Gallery:  # fmt: skip
+def gallery(
+    workspace: Workspace | None,
+    paths: Sequence[Path],
+    *,
+    dump: Path | None = None,
+    record: str | None = None,
+    mail: Path | None = None,
+) -> Gallery:
     """Open what the preview server shows; a real record only on explicit request, and it is never written."""
     state = workspace.path / "reports" / "templates-copied.json" if workspace else None
     return Gallery(
@@ -64,8 +91,9 @@ def gallery(workspace: Workspace | None, paths: Sequence[Path], *, dump: Path | 
         house=_house(workspace),
         language=_language(workspace),
         state=state,
-        dump=_dump(dump or service_dump(workspace)),
+        dump=_dump(dump) if dump else _own_dump(workspace),
         extra=_record(workspace, record),
+        mail=_mail(mail) if mail else None,
     )
 
 
@@ -76,11 +104,12 @@ def serve(
     port: int,
     dump: Path | None = None,
     record: str | None = None,
+    mail: Path | None = None,
 ) -> None:
     """Serve the gallery on the loopback address until interrupted."""
     from lifecycle.web import preview
 
-    preview.serve(gallery(workspace, paths, dump=dump, record=record), port=port)
+    preview.serve(gallery(workspace, paths, dump=dump, record=record, mail=mail), port=port)
 
 
 def show(workspace: Workspace, name: str, booking: str | None, scheme: str) -> Shown:
@@ -109,11 +138,22 @@ def _language(workspace: Workspace | None) -> str:
     return workspace.settings.language if workspace else "de"
 
 
-def _dump(path: Path | None) -> bytes | None:
+def _dump(path: Path) -> bytes:
     try:
-        return path.read_bytes() if path else None
+        dump = path.read_bytes()
     except OSError as error:
         raise UsageError(f"The dump cannot be read: {error.strerror}.", "--dump FILE") from None
+    records_of(dump, "service")
+    return dump
+
+
+def _own_dump(workspace: Workspace | None) -> bytes | None:
+    """The dump that the set-up names; if it cannot be read, ``doctor`` says so, and the texts are shown without it."""
+    path = service_dump(workspace)
+    try:
+        return _dump(path) if path else None
+    except (UsageError, TemplateError):
+        return None
 
 
 def _record(workspace: Workspace | None, uid: str | None) -> tuple[Fixture, ...]:
@@ -152,9 +192,14 @@ class TemplateVerbs:
         target = Path(folder) if folder is not None else None
         return build_gallery(self._workspace, [Path(path) for path in paths], target)
 
-    def preview_compare(self, mail: str | Path, *paths: str | Path, template: str | None = None) -> Compared:
-        """Lay a real test mail, sent to oneself, beside a template; the mail's values are not kept."""
-        return compare_mail(self._workspace, Path(mail), [Path(path) for path in paths], template)
+    def preview_compare(
+        self, mail: str | Path, *paths: str | Path, template: str | None = None, learn: bool = False
+    ) -> Compared:
+        """Lay a real test mail, sent to oneself, beside a template; the mail's values are not kept.
+
+        With ``learn`` the kinds of values are noted in ``learnt.yaml`` beside the templates, for the linter.
+        """
+        return compare_mail(self._workspace, Path(mail), [Path(path) for path in paths], template, learn=learn)
 
     def preview_serve(self, *paths: str | Path, port: int = 0) -> None:
         """Serve the preview on the loopback address until interrupted."""

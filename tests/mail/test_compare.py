@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 
 from lifecycle.errors import TemplateError
-from lifecycle.mail.compare import compare, described, kind_of
-from lifecycle.mail.fixtures import fixture
+from lifecycle.mail.compare import VALUE_KINDS, Received, compare, described, kind_of, learn_from, received
+from lifecycle.mail.fixtures import FIXTURES, fixture
+from lifecycle.mail.learnt import KIND_WORDS, LEARNT_FILE, fits, learn, read_learnt
+from lifecycle.mail.lint import lint
 from lifecycle.mail.render import render
 from lifecycle.mail.templates import Templates, load_templates, shipped_folder
 
@@ -20,14 +23,14 @@ def templates() -> Templates:
     return load_templates(shipped_folder())
 
 
-def eml(html: str = "", text: str = "") -> bytes:
+def eml(html: str = "", text: str = "") -> Received:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "a@example.org", "b@example.org", "Termin"
     if text:
         message.set_content(text)
     if html:
         message.add_alternative(html, subtype="html") if text else message.set_content(html, subtype="html")
-    return message.as_bytes()
+    return received(message.as_bytes())
 
 
 def test_the_kind_of_every_replaced_token_is_learnt(templates: Templates):
@@ -85,7 +88,7 @@ def test_html_that_arrives_as_characters_is_noticed(templates: Templates):
 def test_what_is_no_mail_of_ours_is_refused(templates: Templates, data: bytes):
     """In words, without its content."""
     with pytest.raises(TemplateError) as error:
-        compare(templates, data)
+        compare(templates, received(data))
     assert "nothing of ours" not in str(error.value)
 
 
@@ -115,4 +118,58 @@ def test_the_comparison_reads_files_as_mail_programs_save_them(templates: Templa
     message.set_content(done.text, charset="iso-8859-1", cte="quoted-printable")
     path = tmp_path / "mail.eml"
     path.write_bytes(message.as_bytes())
-    assert compare(templates, path.read_bytes(), "confirmation.de.txt").found > 5
+    assert compare(templates, received(path.read_bytes()), "confirmation.de.txt").found > 5
+
+
+def test_what_a_mail_taught_is_kept_as_kinds_and_the_linter_uses_it(tmp_path: Path):
+    """Seen as expected: no longer assumed. Left standing: a finding. No value of the mail is in the file."""
+    folder = tmp_path / "templates"
+    shutil.copytree(shipped_folder(), folder)
+    templates = load_templates(folder)
+    assert "%STARTDATE%" in {f.token for f in lint(templates) if f.check == "assumed-token"}
+    item = templates.get("confirmation.de.html")
+    done = render(item, fixture("usual"), templates.registry)
+    html = done.html.replace("Dr. Kim Muster", "%CALENDARNAME%")
+    seen = compare(templates, eml(html), item.name)
+    learn_from(seen, folder / LEARNT_FILE)
+    written = (folder / LEARNT_FILE).read_text("utf-8")
+    assert [value for value in fixture("usual").values("de").values() if value and value in written] == []
+    after = load_templates(folder)
+    assert after.registry.learnt.html == "html"
+    assert after.registry.learnt.kinds["%STARTDATE%"] == "date"
+    found = {(f.check, f.token) for f in lint(after)}
+    assert ("assumed-token", "%STARTDATE%") not in found
+    assert ("token-not-replaced", "%CALENDARNAME%") in found
+
+
+def test_a_later_mail_goes_before_an_earlier_one_and_one_that_tells_nothing_changes_nothing(tmp_path: Path):
+    """The file is a union over mails."""
+    path = tmp_path / LEARNT_FILE
+    learn(path, {"%A_B%": "kept", "%C_D%": "date", "no token": "text"}, "characters")
+    again = learn(path, {"%A_B%": "text", "%C_D%": "unclear"}, "")
+    assert again == read_learnt(path.read_bytes())
+    assert again.kinds == {"%A_B%": "text", "%C_D%": "date"}
+    assert again.html == "characters"
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"tokens: [", b"tokens: [1]", b"tokens: {A: Mara}", b"html: maybe"])
+def test_a_file_of_something_else_is_refused_in_words(data: bytes):
+    """It is small and may be deleted."""
+    with pytest.raises(TemplateError) as error:
+        read_learnt(data)
+    assert "Mara" not in str(error.value)
+
+
+def test_every_kind_of_value_has_a_word_and_the_shipped_placeholders_fit_the_made_up_bookings(templates: Templates):
+    """Else a right mail would be reported as another kind of value."""
+    assert {kind for kind, _ in VALUE_KINDS} <= set(KIND_WORDS["de"])
+    assert set(KIND_WORDS["de"]) == set(KIND_WORDS["en"])
+    wrong = {
+        (seen.meaning, kind_of(value))
+        for booking in FIXTURES
+        for language in ("de", "en")
+        for seen in templates.registry.placeholders.values()
+        if (value := booking.values(language).get(seen.meaning, "")) and booking.video
+        if not fits(seen.meaning, kind_of(value))
+    }
+    assert wrong == set()

@@ -47,6 +47,12 @@ class FakeGallery:
     def changes(self, template: str) -> Mapping[str, Any]:
         raise RuntimeError("canary-value-7f3")
 
+    def compared(self, template: str) -> Mapping[str, Any]:
+        return {"template": template}
+
+    def mail_frame(self, scheme: str) -> str:
+        return f"<img src=https://example.org/pixel><script>alert(1)</script><p>{scheme}</p>"
+
     def mark_copied(self, template: str) -> None:
         self.copied.append(template)
 
@@ -80,7 +86,8 @@ def inside(client: TestClient) -> TestClient:
     return client
 
 
-PATHS = ["/", "/assets/gallery.js", "/frame", "/events", "/api/snapshot", "/api/view", "/api/changes", "/nowhere"]
+PATHS = ["/", "/assets/gallery.js", "/frame", "/mail", "/events", "/nowhere"]
+PATHS += [f"/api/{name}" for name in ("snapshot", "view", "changes", "compared")]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -144,6 +151,7 @@ def test_the_page_may_run_its_own_script_and_nothing_inline(inside: TestClient):
 def test_a_mail_may_run_and_load_nothing(inside: TestClient):
     """Its policy makes a sandbox of its own."""
     policy = inside.get("/frame?template=a.html&fixture=usual&scheme=dark").headers["content-security-policy"]
+    assert inside.get("/mail?scheme=dark").headers["content-security-policy"] == policy
     assert re.search(r"default-src 'none'.*sandbox$", policy)
     assert "script-src" not in policy
     assert "img-src data:" in policy

@@ -220,7 +220,7 @@ def active_content(view: View) -> Iterator[Hit]:
 @template_check(
     "client-support",
     Severity.WARNING,
-    de="{token} zeigen nicht oder nur teilweise: {clients} (caniemail).",
+    de="{token}: nicht oder nur teilweise unterstützt von {clients} (caniemail).",
     en="{token} is not or only partly shown by: {clients} (caniemail).",
     good=Example(mail('<p style="color:#222222">LOCATION</p>')),
     bad=Example(mail('<p style="backdrop-filter:blur(2px)">LOCATION</p>')),

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lifecycle.mail.learnt import KEPT, KIND_WORDS, Learnt, fits
 from lifecycle.mail.lint import SUBJECT, Example, Hit, View, mail, template_check
 from lifecycle.mail.placeholders import Placeholder, Registry
 from lifecycle.model import Severity
 
 _ASSUMED = Registry((Placeholder("%STARTDATE%", "date"),))
+
+
+def _taught(kind: str) -> Registry:
+    return Registry((Placeholder("%STARTDATE%", "date"),), Learnt({"%STARTDATE%": kind}))
+
 
 _ALMOST = re.compile(
     r"%[A-Za-z][A-Za-z0-9_ ]{2,30}%|%[A-Z][A-Z0-9_]{3,40}(?![A-Z0-9_%])|(?<![%A-Z0-9_])[A-Z][A-Z0-9_]{3,40}%"
@@ -83,7 +89,58 @@ def assumed_token(view: View) -> Iterator[Hit]:
         for seen in view.registry.scan(text):
             if seen.placeholder and not seen.placeholder.documented and seen.token not in told:
                 told.add(seen.token)
+                # what a test mail showed is no longer assumed; if it showed something else, another check says so
+                if seen.token not in view.registry.learnt.kinds:
+                    yield Hit(seen.token, _at(seen.start, base))
+
+
+@template_check(
+    "token-not-replaced",
+    Severity.ERROR,
+    de="{token} blieb in einer Testmail unersetzt stehen: eTermin kennt diesen Platzhalter nicht.",
+    en="{token} stood in a test mail unreplaced: eTermin does not know this placeholder.",
+    good=Example(mail("LOCATION %STARTDATE%"), registry=_taught("date")),
+    bad=Example(mail("LOCATION %STARTDATE%"), registry=_taught(KEPT)),
+)
+def token_not_replaced(view: View) -> Iterator[Hit]:
+    """A token that a real test mail showed as it is."""
+    for text, base in _texts(view):
+        for seen in view.registry.scan(text):
+            if view.registry.learnt.kinds.get(seen.token) == KEPT:
                 yield Hit(seen.token, _at(seen.start, base))
+
+
+@template_check(
+    "other-value",
+    Severity.WARNING,
+    de="{token}: In einer Testmail stand hier: {kind_de}; die Platzhalterdatei sagt „{meaning}“.",
+    en="{token}: in a test mail this was: {kind_en}; the registry says '{meaning}'.",
+    good=Example(mail("LOCATION %STARTDATE%"), registry=_taught("date")),
+    bad=Example(mail("LOCATION %STARTDATE%"), registry=_taught("email address")),
+)
+def other_value(view: View) -> Iterator[Hit]:
+    """A token that became another kind of value than its meaning in the registry."""
+    for text, base in _texts(view):
+        for seen in view.registry.scan(text):
+            kind = view.registry.learnt.kinds.get(seen.token, KEPT)
+            if seen.placeholder and kind != KEPT and not fits(seen.placeholder.meaning, kind):
+                words = {f"kind_{language}": KIND_WORDS[language][kind] for language in ("de", "en")}
+                yield Hit(seen.token, _at(seen.start, base), {"meaning": seen.placeholder.meaning, **words})
+
+
+@template_check(
+    "html-shown-as-characters",
+    Severity.ERROR,
+    de="In einer Testmail kam HTML als sichtbare Zeichen an: hier nur die Textfassung in eTermin einfügen.",
+    en="In a test mail HTML arrived as visible characters: paste only the plain text into eTermin here.",
+    good=Example(mail("<p>LOCATION</p>"), registry=Registry((), Learnt(html="html"))),
+    bad=Example(mail("<p>LOCATION</p>"), registry=Registry((), Learnt(html="characters"))),
+    on="html",
+)
+def html_shown_as_characters(view: View) -> Iterator[Hit]:
+    """An HTML text, where a real mail has shown that eTermin takes none."""
+    if view.registry.learnt.html == "characters":
+        yield Hit("")
 
 
 @template_check(

@@ -2,7 +2,7 @@
 (() => {
   const live = document.body.dataset.live === "yes";
   const $ = (id) => document.getElementById(id);
-  const TABS = ["tabPreview", "tabText", "tabSource", "tabHeaders", "tabChanges", "tabFindings", "tabMatrix"];
+  let TABS = ["tabPreview", "tabText", "tabSource", "tabHeaders", "tabChanges", "tabFindings", "tabMatrix"];
   const state = { template: "", fixture: "", frame: "desktop", scheme: "light", tab: "tabPreview" };
   let data = { templates: [], fixtures: [], words: {} };
   let drawing = 0;
@@ -124,6 +124,8 @@
     $("tabs").replaceChildren(...buttons);
     $("panel").setAttribute("aria-labelledby", state.tab);
     if (had) $(state.tab).focus();
+    const chosen = $(state.tab), strip = $("tabs");
+    strip.scrollLeft = chosen.offsetLeft - strip.offsetLeft - (strip.clientWidth - chosen.clientWidth) / 2;
   };
 
   const drawHead = (item) => {
@@ -149,7 +151,8 @@
   const device = (content, head) => el("div", { class: "stage" },
     el("div", { class: `device ${state.frame} ${state.scheme}` }, head, content));
   const mailHead = (view) => el("div", { class: "mailhead" }, el("strong", {}, view.subject || "—"),
-    el("span", {}, `${word("from")}: ${view.sender || "—"} · ${word("to")}: ${view.to || "—"}`));
+    el("span", {}, [`${word("from")}: ${view.sender || "—"}`, view.to === undefined ? "" : `${word("to")}: ${view.to || "—"}`]
+      .filter(Boolean).join(" · ")));
 
   const panels = {
     tabPreview: (view, item) => {
@@ -192,6 +195,23 @@
       return [el("div", { class: `matrix ${state.scheme}` }, ...cells)];
     },
   };
+  panels.tabMail = async (view, item) => {
+    const mail = await get("/api/compared?" + query({ template: item.name }));
+    const real = el("iframe", { sandbox: "", title: word("theirs"), src: "/mail?" + query({ scheme: state.scheme }) });
+    const ours = item.format === "html" ? mailFrame(view, false) : el("pre", { class: "paper", tabindex: "0" }, view.text);
+    const theirs = mail.html ? real : el("pre", { class: "paper", tabindex: "0" }, mail.text);
+    const side = (title, head, content, note) => el("section", { "aria-label": title }, el("h3", {}, title),
+      note ? el("p", { class: "hint" }, note) : null, device(content, mailHead(head)));
+    const verdict = (seen) => (seen.known ? (seen.fits ? ` ✓ ${word("asExpected")}` : ` ✕ ${word("notExpected")}`) : "");
+    const rows = mail.tokens.map((seen) => el("tr", { class: seen.known && !seen.fits ? "off" : null },
+      el("th", { scope: "row" }, seen.token), el("td", {}, seen.kind, el("span", { class: "verdict" }, verdict(seen)))));
+    const columns = [word("token"), word("became")].map((name) => el("th", { scope: "col" }, name));
+    return [el("p", { class: "hint" }, mail.summary.join(" ")),
+      el("div", { class: "beside" }, side(word("ours"), view, ours), side(word("theirs"), mail, theirs,
+        mail.html ? null : word("noHtmlPart"))),
+      el("table", { class: "plain tokens" }, el("thead", {}, el("tr", {}, ...columns)), el("tbody", {}, ...rows)),
+      el("p", { class: "quiet" }, word("mailKept"))];
+  };
   const cell = async (item, fixture) => {
     const view = await viewOf(item.name, fixture.name);
     const about = view.sms ? smsLine(view.sms) : view.subject;
@@ -223,6 +243,11 @@
 
   const take = (snapshot) => {
     data = snapshot;
+    if (data.mail !== null && data.mail !== undefined && !TABS.includes("tabMail")) {
+      TABS = [...TABS, "tabMail"];
+      if (!location.hash) Object.assign(state, { tab: "tabMail", template: data.mail });
+    }
+    if (!TABS.includes(state.tab)) state.tab = TABS[0];
     if (!current() && data.templates.length) {
       const first = matching({ kind: "confirmation", channel: "email", language: data.language, format: "html", override: "" });
       state.template = (first || data.templates[0]).name;
@@ -295,7 +320,7 @@
     if (where.matches('[role="tab"]') && ["ArrowRight", "ArrowLeft"].includes(event.key)) {
       const by = event.key === "ArrowRight" ? 1 : -1;
       choose({ tab: TABS[(TABS.indexOf(state.tab) + by + TABS.length) % TABS.length] });
-    } else if (/^[1-7]$/.test(event.key)) choose({ tab: TABS[Number(event.key) - 1] });
+    } else if (/^[1-9]$/.test(event.key) && TABS[Number(event.key) - 1]) choose({ tab: TABS[Number(event.key) - 1] });
     else if (KEYS[event.key] && current()) KEYS[event.key]();
     else return;
     event.preventDefault();
@@ -305,7 +330,6 @@
   $("pick").addEventListener("change", (event) => choose({ template: event.target.value }));
   $("copy").addEventListener("click", copy);
   for (const [key, value] of new URLSearchParams(location.hash.slice(1))) if (key in state) state[key] = value;
-  if (!TABS.includes(state.tab)) state.tab = TABS[0];
 
   if (!live) { take(JSON.parse($("data").textContent)); draw(); return; }
   refresh().catch(() => showAlert(word("offline")));
