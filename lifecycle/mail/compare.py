@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -61,6 +62,8 @@ class Comparison:
     tokens : tuple of TokenSeen
     passages, found : int
         Stretches of fixed text in our template, and how many arrived unchanged.
+    alike : float
+        From 0 to 1: how many words, in their order, both have in common.
     """
 
     template: str
@@ -71,6 +74,7 @@ class Comparison:
     tokens: tuple[TokenSeen, ...]
     passages: int
     found: int
+    alike: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def compare(templates: Templates, mail: Received, name: str | None = None) -> Co
     results = [compared(item, mail, templates.registry) for item in chosen]
     if not results:
         raise TemplateError("There is no e-mail template to compare with.", "lifecycle preview lint templates")
-    best = max(results, key=lambda result: (result.found / max(1, result.passages), result.found))
+    best = max(results, key=lambda result: result.alike)
     if best.found == 0:
         raise TemplateError("The mail holds no passage of any template.", "name the template it was sent from")
     return best
@@ -189,11 +193,21 @@ def compared(template: Template, mail: Received, registry: Registry) -> Comparis
     bodies = ((mail.html, True), (mail.text, False))
     theirs = [_flat(visible_text(body) if is_html else body) for body, is_html in bodies if body]
     results = [_aligned(_flat(ours), candidate, registry) for candidate in theirs]
-    tokens, passages, found = max(results, key=lambda result: result[2])
+    best = max(range(len(results)), key=lambda number: results[number][2])
+    tokens, passages, found = results[best]
+    alike = SequenceMatcher(None, ours.split(), theirs[best].split(), False).ratio()
     is_html = template.format == "html"
     escaped = is_html and bool(re.search(r"<(?:table|td|p|h1)\b[^>]*>", " ".join(theirs)))
     return Comparison(
-        template.name, is_html, bool(mail.html.strip()), bool(mail.text.strip()), escaped, tokens, passages, found
+        template.name,
+        is_html,
+        bool(mail.html.strip()),
+        bool(mail.text.strip()),
+        escaped,
+        tokens,
+        passages,
+        found,
+        alike,
     )
 
 
@@ -201,29 +215,60 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
+ANCHOR = 16
+"""Characters at the head and tail of a changed passage that still show where the values beside it begin and end."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where we are in the mail, and what was seen on the way."""
+
+    theirs: str
+    position: int = 0
+    sure: bool = True
+    kinds: dict[str, list[str]] = field(default_factory=dict)
+    found: int = 0
+
+    def step(self, passage: str, waiting: list[Seen]) -> None:
+        """Look for a fixed passage; what lies before it is the value of the tokens that wait."""
+        start = self.theirs.find(passage, self.position)
+        if start >= 0:
+            self.found += 1
+            self._value(waiting, start)
+            self.position, self.sure = start + len(passage), True
+            return
+        head = self.theirs.find(passage[:ANCHOR], self.position) if len(passage) > 2 * ANCHOR else -1
+        self._value(waiting, head)
+        self.position = max(self.position, head)
+        tail = self.theirs.find(passage[-ANCHOR:], self.position) if len(passage) > 2 * ANCHOR else -1
+        self.position, self.sure = (tail + ANCHOR, True) if tail >= 0 else (self.position, False)
+
+    def _value(self, waiting: list[Seen], end: int) -> None:
+        if end >= 0 and self.sure:
+            _note(waiting, self.theirs[self.position : end], self.kinds)
+        else:
+            _note_missing(waiting, self.kinds)
+
+
 def _aligned(ours: str, theirs: str, registry: Registry) -> tuple[tuple[TokenSeen, ...], int, int]:
-    """Walk through the fixed passages in order; what lies between two of them is the value of the tokens there."""
+    """Walk through the fixed passages in order; what lies between two of them is the value of the tokens there.
+
+    Returns the tokens, and how many passages there are and were found.
+    """
     seen = list(registry.scan(ours))
     bounds = [0, *(end for token in seen for end in (token.start, token.end)), len(ours)]
     passages = [ours[bounds[i] : bounds[i + 1]].strip() for i in range(0, len(bounds), 2)]
-    kinds: dict[str, list[str]] = {}
-    position, found, waiting = 0, 0, list[Seen]()
+    walk, waiting = _Walk(theirs), list[Seen]()
     for number, passage in enumerate(passages):
-        start = theirs.find(passage, position) if passage else position
-        if number == len(passages) - 1 and not passage:
-            start = len(theirs)
-        if passage and start >= 0:
-            found += 1
-        if (passage or number == len(passages) - 1) and start >= 0:
-            _note(waiting, theirs[position:start], kinds)
-            waiting, position = [], start + len(passage)
-        elif passage:
-            _note_missing(waiting, kinds)
+        if passage:
+            walk.step(passage, waiting)
             waiting = []
+        elif number == len(passages) - 1:
+            walk._value(waiting, len(theirs))
         if number < len(seen):
             waiting.append(seen[number])
-    tokens = tuple(TokenSeen(token, _settled(values), len(values)) for token, values in kinds.items())
-    return tokens, sum(1 for passage in passages if passage), found
+    tokens = tuple(TokenSeen(token, _settled(values), len(values)) for token, values in walk.kinds.items())
+    return tokens, sum(1 for passage in passages if passage), walk.found
 
 
 def _note(tokens: list[Seen], between: str, kinds: dict[str, list[str]]) -> None:

@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from lifecycle.mail.compare import Received
+from lifecycle.mail.fixtures import fixture
 from lifecycle.mail.gallery import Gallery, build
+from lifecycle.mail.render import render
 from lifecycle.mail.templates import load_templates, shipped_folder
 
 CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), "")
@@ -33,15 +36,27 @@ class Preview:
     browser: Any
     port: int
     folder: Path
+    gallery: Gallery
 
-    def open(self, width: int = 1360, height: int = 900, scheme: str = "light") -> Any:
-        """Open the page in a window of its own; any error or foreign request fails the test."""
+    def open(self, width: int = 1360, height: int = 900, scheme: str = "light", blocked: str = "") -> Any:
+        """Open the page in a window of its own; any error or foreign request fails the test.
+
+        ``blocked`` is an address whose refusal by the page's policy is expected, and no error.
+        """
         context = self.browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         page = context.new_page()
         page.problems = []
-        page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
+
+        def told(message: Any) -> None:
+            if message.type == "error" and not (blocked and blocked in message.text and "Policy" in message.text):
+                page.problems.append(message.text)
+
+        page.on("console", told)
         page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("request", lambda request: note_foreign(page, request.url, self.port))
+        # a refused request is announced too; only one that was sent would finish or get an answer
+        page.on("requestfinished" if blocked else "request", lambda sent: note_foreign(page, sent.url, self.port))
+        page.refused = []
+        page.on("requestfailed", lambda sent: page.refused.append((sent.url, sent.failure)))
         page.goto(f"http://127.0.0.1:{self.port}/?token={TOKEN}")
         page.wait_for_selector("#panel iframe")
         return page
@@ -78,7 +93,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
     arguments = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield Preview(browser, port, folder)
+        yield Preview(browser, port, folder, gallery)
         browser.close()
     server.should_exit = True
     thread.join(timeout=10)
@@ -231,6 +246,34 @@ def test_axe_finds_nothing_serious(preview: Preview, scheme: str, width: int, he
         assert serious == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.context.close()
+
+
+def test_a_test_mail_lies_beside_our_preview_and_loads_nothing(preview: Preview):
+    """On a desk side by side, on a phone one below the other; its pixel is not fetched, and axe finds nothing."""
+    templates = load_templates(preview.folder)
+    done = render(templates.get("confirmation.de.html"), fixture("umlauts"), templates.registry)
+    html = done.html.replace("Dr. Kim Muster", '%CALENDARNAME%<img src="https://example.org/pixel.gif" alt="">')
+    preview.gallery.mail = Received("Betreff der Testmail", "praxis@example.org", html, "")
+    try:
+        for width, scheme in ((1360, "light"), (390, "dark")):
+            page = preview.open(width, 900, scheme, blocked="example.org/pixel.gif")
+            page.wait_for_selector("#tabMail[aria-selected=true]")
+            page.frame_locator(".beside section:nth-child(2) iframe").get_by_text("Jörg Müßigöhr-Übelacker").wait_for()
+            page.frame_locator(".beside section:nth-child(1) iframe").get_by_text("Mara Beispiel").wait_for()
+            row = page.locator("table.tokens tr", has_text="%CALENDARNAME%")
+            assert "blieb stehen" in row.text_content()
+            one, two = (page.locator(".beside section").nth(number).bounding_box() for number in (0, 1))
+            assert (one["y"] == two["y"]) == (width > 800)
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run(document, { iframes: false, resultTypes: ['violations'] })")
+            assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+            assert page.problems == []
+            assert page.refused == [("https://example.org/pixel.gif", "csp")]
+            keep(page, f"preview-mail-{scheme}")
+            page.context.close()
+    finally:
+        preview.gallery.mail = None
 
 
 def test_axe_finds_nothing_serious_in_the_shipped_mails(preview: Preview):
