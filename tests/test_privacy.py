@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes, urlencode
+from urllib.parse import SplitResult, parse_qs, quote, unquote_to_bytes, urlencode, urlsplit
 
 import hyperscan
 import polars as pl
@@ -386,10 +389,44 @@ class Stage:
         out, err = streams
         return int(ended.value.code or 0), out, err
 
+    def serve(self, label: str, *words: str | Path) -> dict[str, bytes]:
+        """Serve the preview, look at every part of the page as a browser would, save a text, and stop it."""
+        call = [*LIFECYCLE, "--workspace", str(self.workspace), "preview", "serve", *map(str, words)]
+        env = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(call, stdout=PIPE, stderr=PIPE, env=env, cwd=self.temporary) as process:
+            assert process.stdout is not None
+            address = process.stdout.readline()
+            try:
+                shown = looked_at(urlsplit(address.decode().strip()), self.workspace / "templates" / "change.de.txt")
+            finally:
+                process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        self.said[label] = (address + out, err)
+        assert (label, process.returncode, err) == (label, 0, b"")
+        return shown
+
     def json(self, label: str, *words: str | Path, alone: bool = False) -> dict[str, Any]:
         found = json.loads(self.run(label, *words, "--json", alone=alone))
         assert isinstance(found, dict)
         return found
+
+
+def looked_at(address: SplitResult, template: Path) -> dict[str, bytes]:
+    """Every answer of the preview server by its path; a text is marked as copied and saved in between."""
+    headers = {"Authorization": f"token {parse_qs(address.query)['token'][0]}", "Content-Type": "application/json"}
+    asked = "?" + urlencode({"template": template.name, "fixture": "record", "scheme": "dark"})
+    body = json.dumps({"template": template.name}).encode()
+    shown: dict[str, bytes] = {}
+    for path in ("/", "/api/snapshot", "/api/view", "/frame", "/api/compared", "/mail", "/api/changes", "/api/copied"):
+        if path == "/api/copied":
+            template.write_text(template.read_text("utf-8") + "\n", "utf-8")
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
+        connection.request("POST" if path == "/api/copied" else "GET", path + asked, body, headers)
+        answer = connection.getresponse()
+        shown[path] = answer.read()
+        assert (path, answer.status) == (path, 200)
+        connection.close()
+    return shown
 
 
 @dataclass(repr=False)
@@ -488,7 +525,12 @@ def delete(stage: Stage, planted: Planted) -> None:
     stage.run("report de", "report", "--language", "de", "--json", alone=True)
     stage.run("report en", "report", "--language", "en", "--format", "html,pdf,json", "--no-second-opinion")
     stage.run("preview", "preview", "build", "--json")
-    stage.run("preview compare", "preview", "compare", mail(planted), "--json")
+    sent = mail(planted)
+    stage.run("preview compare", "preview", "compare", sent, "--json")
+    stage.run("preview compare, learning", "preview", "compare", sent, "--learn", "--json")
+    shown = stage.serve("preview serve", "--record", word("stays.csv.appointment_uid"), "--mail", sent)
+    assert word("stays.csv.first_name").encode() in shown["/api/view"]
+    assert word("never.mail.name").encode() in shown["/api/compared"]
     stage.run("restore check", "restore", "check", "--json")
     stage.run("ingest after the purge", "ingest", *planted.good)
     (stage.workspace / "evidence" / "checkpoint").write_bytes(b"broken")

@@ -132,8 +132,8 @@ def compare(templates: Templates, mail: Received, name: str | None = None) -> Co
     results = [compared(item, mail, templates.registry) for item in chosen]
     if not results:
         raise TemplateError("There is no e-mail template to compare with.", "lifecycle preview lint templates")
-    best = max(results, key=lambda result: result.alike)
-    if best.found == 0:
+    best = max((one for one in results if one.found), key=lambda one: one.alike, default=None)
+    if best is None:
         raise TemplateError("The mail holds no passage of any template.", "name the template it was sent from")
     return best
 
