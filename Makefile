@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 DEBIAN := chromium openssh-client openssl golang-go golang-golang-x-mod-dev \
 	libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core poppler-utils
 
-.PHONY: help setup demo test lint types bench tsa lock debian clean
+.PHONY: help setup demo test lint types bench tsa clients lock debian clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,14 @@ bench: setup ## our speed beside the peer's, as ratios (BENCH="--scale 0.01" for
 
 tsa: setup ## a local RFC 3161 time stamp authority, for trying [ledger] timestamp_url; its keys go to build/tsa
 	$(BIN)/python tests/ledger/tsa.py build/tsa 8318
+
+clients: setup ## what mail programs can show, anew from the npm package caniemail (needs npm)
+	@command -v npm >/dev/null || { echo "There is no npm here."; echo; \
+		echo "hint: on Debian: apt-get install npm"; exit 1; }
+	rm -rf build/clients && mkdir -p build/clients
+	cd build/clients && npm pack --silent caniemail@latest && tar xzf caniemail-*.tgz
+	$(BIN)/python -m lifecycle.mail.refresh_clients build/clients/package
+	rm -rf build/clients
 
 lock: setup ## requirements.txt anew from pyproject.toml, with hashes
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes \

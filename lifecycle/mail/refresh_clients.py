@@ -1,7 +1,7 @@
-"""Make the compact data file from caniemail's own: ``python -m lifecycle.mail.refresh_clients PACKAGE_FOLDER``.
+"""Make the compact data file from caniemail's own: ``make clients``.
 
-``PACKAGE_FOLDER`` is the unpacked npm package ``caniemail`` (``npm pack caniemail``, then ``tar xzf``). Only the
-newest tested version of each client is kept.
+``python -m lifecycle.mail.refresh_clients PACKAGE_FOLDER`` reads the unpacked npm package ``caniemail``. Only the newest
+tested version of each client is kept.
 """
 
 from __future__ import annotations
@@ -36,13 +36,17 @@ def compact(source: dict[str, Any], version: str) -> dict[str, Any]:
     return {"package": "caniemail", "version": version, "tested": source["last_update_date"][:10], "features": features}
 
 
-def main(package: Path) -> None:
-    """Read the unpacked package and write the data file with its licence."""
+def main(package: Path, data: Path = DATA) -> None:
+    """Read the unpacked package and write the data file with its licence; older data than ours is refused."""
     source = json.loads((package / "data" / "caniemail.json").read_text(encoding="utf-8"))
     version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
-    text = json.dumps(compact(source, version), ensure_ascii=False, separators=(",", ":"))
-    (DATA / "caniemail.json").write_text(text.replace('{"slug"', '\n{"slug"') + "\n", encoding="utf-8")
-    (DATA / "caniemail.LICENSE.txt").write_bytes((package / "LICENSE").read_bytes())
+    found = compact(source, version)
+    tested = json.loads((data / "caniemail.json").read_bytes())["tested"]
+    if found["tested"] < tested:
+        raise SystemExit(f"The package was tested until {found['tested']}, ours until {tested}: nothing was changed.")
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    (data / "caniemail.json").write_text(text.replace('{"slug"', '\n{"slug"') + "\n", encoding="utf-8")
+    (data / "caniemail.LICENSE.txt").write_bytes((package / "LICENSE").read_bytes())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from lifecycle.mail.atoms import atoms
 from lifecycle.mail.features import DATA, UNDETECTED, WEIGHTS, Feature, example_of, features, used_features
 from lifecycle.mail.markup import parse, visible_text
-from lifecycle.mail.refresh_clients import compact
+from lifecycle.mail.refresh_clients import compact, main
 from lifecycle.mail.styles import stylesheet
 
 PLAIN = "<p>x</p>"
@@ -96,3 +97,22 @@ def test_the_data_file_is_made_from_the_package_as_it_is(tmp_path: Path):
     made = compact(source, "2.0.2")
     assert made["features"] == [{"slug": "css-gap", "title": "gap", "category": "css", "support": {"gmail/ios": "y"}}]
     assert made["tested"] == "2026-05-13"
+
+
+def test_older_data_does_not_replace_newer(tmp_path: Path):
+    """A package manager may choose an older version; then nothing is written."""
+    package, data = tmp_path / "package", tmp_path / "ours"
+    (package / "data").mkdir(parents=True)
+    data.mkdir()
+    (package / "LICENSE").write_text("MIT")
+    (package / "package.json").write_text('{"version": "1.0.5"}')
+    source = {"last_update_date": "2025-09-09 00:00:00 +0000", "data": []}
+    (package / "data" / "caniemail.json").write_text(json.dumps(source))
+    ours = data / "caniemail.json"
+    ours.write_text('{"tested": "2026-05-13"}')
+    with pytest.raises(SystemExit, match="nothing was changed"):
+        main(package, data)
+    assert ours.read_text() == '{"tested": "2026-05-13"}'
+    ours.write_text('{"tested": "2025-01-01"}')
+    main(package, data)
+    assert json.loads(ours.read_text())["version"] == "1.0.5"
