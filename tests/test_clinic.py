@@ -36,9 +36,7 @@ def ingested(clinic: Clinic, folder: Path) -> tuple[EmbeddedStore, dict[str, Fil
             opened = open_file(path, zone=BERLIN)
             digest = hashlib.sha256(path.read_bytes()).hexdigest() if opened.dataset == "appointments" else ""
             arrival = Arrival(str(path), opened.format, opened.dataset, opened.channel, digest)
-            intake.begin(arrival)
-            for batch in opened.batches():
-                intake.add(arrival, batch)
+            intake.take(arrival, opened.batches())
         arrivals = intake.settle(limits(clinic.ingest_on), [])
     counted = {Path(a.path).name: FileCounts(a.read, a.stored, a.duplicates, a.rejected, a.expired) for a in arrivals}
     return store, counted

@@ -1,4 +1,4 @@
-"""Many JSON lines at once, with DuckDB's parser.
+"""Many JSON lines at once: by their pattern where they have one, else with DuckDB's parser.
 
 It gives what ``objects.parse`` gives, and hands that every line whose meaning is not certain: what is no JSON
 object, what holds a name or a value out of the ordinary, what DuckDB reads more kindly than JSON is defined.
@@ -21,6 +21,7 @@ from lifecycle.sources.evidence import Evidence, weigh
 from lifecycle.sources.files import Block
 from lifecycle.sources.names import Names, reportable
 from lifecycle.sources.objects import Parsed
+from lifecycle.sources.uniform import UniformReader
 
 Mask = npt.NDArray[np.bool_]
 
@@ -54,6 +55,7 @@ class ColumnarReader:
 
         self._careful, self._command = careful, command
         self._dialect = Dialect(names, wrapped=wrapped)
+        self._uniform = UniformReader(self._dialect, wrapped)
         self._error = (duckdb.Error, UnicodeError)  # the latter: a message that quotes half a character
         settings: dict[str, Any] = {
             "threads": 1,
@@ -69,16 +71,32 @@ class ColumnarReader:
     def parse(self, block: Block) -> Parsed:
         """Read one block, in the order of its lines."""
         doubtful = _unfit(block)
-        rest = block.only(~doubtful)
+        parts: list[Parsed] = []
+        left = ~doubtful
+        for lines, frame in self._uniform.read(block, doubtful):
+            sure = ~self._filled_twice(frame)
+            doubtful[lines[~sure]] = True
+            left[lines] = False
+            parts.append(self._sorted(frame.with_columns(pl.Series("line", block.numbers[lines])).filter(sure)))
+        if left.any():
+            parts.append(self._parsed(block, left, doubtful))
+        if doubtful.any():
+            parts.append(self._careful(block.only(doubtful).lines()))
+        return _joined(parts)
+
+    def _parsed(self, block: Block, chosen: Mask, doubtful: Mask) -> Parsed:
+        """Read the chosen lines with DuckDB; those whose meaning is not certain are marked as doubtful instead."""
+        places = np.flatnonzero(chosen)
+        rest = block.only(chosen)
         evidence = _weighed(rest)
         strange = _strange(rest, evidence)
         if strange.any():
-            doubtful[np.flatnonzero(~doubtful)[strange]] = True
-            rest = rest.only(~strange)
+            doubtful[places[strange]] = True
+            places, rest = places[~strange], rest.only(~strange)
             evidence = _weighed(rest)
         sure, parsed = self._sure(rest, evidence)
-        doubtful[np.flatnonzero(~doubtful)[~sure]] = True
-        return _joined(parsed, self._careful(block.only(doubtful).lines())) if doubtful.any() else parsed
+        doubtful[places[~sure]] = True
+        return parsed
 
     def _sure(self, block: Block, evidence: Evidence) -> tuple[Mask, Parsed]:
         """Read the lines whose meaning is certain, and tell which they are."""
@@ -145,7 +163,8 @@ class ColumnarReader:
 
     def _filled_twice(self, frame: pl.DataFrame) -> Mask:
         twice = np.zeros(frame.height, bool)
-        for _, columns in self._dialect.slots():
+        for _, every in self._dialect.slots():
+            columns = [column for column in every if column in frame.columns]
             if sum(frame[column].null_count() < frame.height for column in columns) > 1:
                 given = frame.select(pl.sum_horizontal(pl.col(columns).is_not_null().cast(pl.UInt16)))
                 twice |= (given.to_series() > 1).to_numpy()
@@ -153,9 +172,8 @@ class ColumnarReader:
 
     def _sorted(self, frame: pl.DataFrame) -> Parsed:
         """Sort the columns of certain lines into slots and counts."""
-        slots = frame.select(
-            *(pl.coalesce(columns).alias(slot) for slot, columns in self._dialect.slots()), pl.col("line")
-        )
+        given_in = {slot: [one for one in columns if one in frame.columns] for slot, columns in self._dialect.slots()}
+        slots = frame.select(*(pl.coalesce(found).alias(slot) for slot, found in given_in.items() if found), "line")
         rejects: list[Reject] = []
         if self._command:
             given = (
@@ -169,7 +187,8 @@ class ColumnarReader:
                 slots, frame = slots.filter(has), frame.filter(has)
         undeclared: Counter[str] = Counter()
         for name, column in self._dialect.undeclared():
-            undeclared[reportable(name)] += int(frame[column].sum() or 0)
+            if column in frame.columns:
+                undeclared[reportable(name)] += int(frame[column].sum() or 0)
         return Parsed(slots, rejects, undeclared)
 
     def _query(self, sql: str, block: Block) -> pl.DataFrame:
@@ -207,9 +226,12 @@ def _unfit(block: Block) -> Mask:
 
 
 def _is_utf8(data: bytes | memoryview) -> bool:
+    import pyarrow as pa
+
+    whole = pa.LargeStringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)])), pa.py_buffer(data))
     try:
-        str(data, "utf-8")
-    except UnicodeDecodeError:
+        whole.validate(full=True)
+    except pa.ArrowInvalid:
         return False
     return True
 
@@ -239,6 +261,12 @@ def _no_rows() -> pl.DataFrame:
     return pl.DataFrame(schema={"line": pl.Int64})
 
 
-def _joined(one: Parsed, other: Parsed) -> Parsed:
-    slots = pl.concat([one.slots, other.slots], how="diagonal").sort("line")
-    return Parsed(slots, [*one.rejects, *other.rejects], one.undeclared + other.undeclared)
+def _joined(parts: list[Parsed]) -> Parsed:
+    """Put together what was read of one block, in the order of its lines."""
+    if len(parts) == 1:
+        return parts[0]
+    slots = pl.concat([part.slots for part in parts] or [_no_rows()], how="diagonal").sort("line")
+    undeclared: Counter[str] = Counter()
+    for part in parts:
+        undeclared.update(part.undeclared)
+    return Parsed(slots, [reject for part in parts for reject in part.rejects], undeclared)

@@ -52,6 +52,10 @@ class Dialect:
         """Tell whether a path is that of the object which holds the message."""
         return self._wrapped and path == (BODY,)
 
+    def is_declared(self, path: Path) -> bool:
+        """Tell whether a path holds the value of a declared field."""
+        return not self.is_wrapper(path) and self._names.slot(path[-1]) is not None
+
     def slots(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each slot with the columns that fill it."""
         filled: dict[str, list[str]] = {}

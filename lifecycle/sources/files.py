@@ -18,9 +18,11 @@ import numpy.typing as npt
 from lifecycle.errors import SourceError
 from lifecycle.model import Reject
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 LONGEST_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
+PADDING_BYTES = 256
+"""Zeros behind the last line of a block, so that a few bytes may be looked at from anywhere in it."""
 
 Places = npt.NDArray[np.int64]
 
@@ -171,18 +173,18 @@ def blocks(stream: IO[bytes], chunk_bytes: int = CHUNK_BYTES, *, keep_blank: boo
         if len(block.numbers) or block.rejects:
             yield block
     if rest:
-        block, _ = _block(bytes(rest) + b"\n", 0, len(rest) + 1, number, keep_blank)
+        block, _ = _block(bytes(rest) + b"\n" + bytes(PADDING_BYTES), 0, len(rest) + 1, number, keep_blank)
         if len(block.numbers) or block.rejects:
             yield block
 
 
 def _refilled(stream: IO[bytes], rest: memoryview, chunk_bytes: int) -> tuple[bytearray, int]:
     """Return a buffer that begins with the rest, and how much of it is filled."""
-    data = bytearray(len(rest) + chunk_bytes)
+    data = bytearray(len(rest) + chunk_bytes + PADDING_BYTES)
     data[: len(rest)] = rest
     filled = len(rest)
-    view = memoryview(data)
-    while filled < len(data) and (found := stream.readinto(view[filled:])):  # type: ignore[attr-defined]
+    view = memoryview(data)[: len(data) - PADDING_BYTES]
+    while filled < len(view) and (found := stream.readinto(view[filled:])):  # type: ignore[attr-defined]
         filled += found
     return data, filled
 

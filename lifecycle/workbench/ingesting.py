@@ -10,7 +10,7 @@ from pathlib import Path
 from lifecycle import __version__
 from lifecycle.deletion import documents as doc
 from lifecycle.errors import LifecycleError, SourceError, StoreError, UsageError
-from lifecycle.model import Opened
+from lifecycle.model import Batch, Opened
 from lifecycle.sources import open_file
 from lifecycle.stores.embedded.ingest import Arrival, Intake
 from lifecycle.workbench.results import Ingested, Refusal, RejectedLine, Undeclared
@@ -83,14 +83,16 @@ def _read(
     opened = open_source(workspace, path, dataset, format)
     sha256 = _sha256(path) if opened.dataset == "appointments" else ""
     arrival = Arrival(str(path.resolve()), opened.format, opened.dataset, opened.channel, sha256)
-    intake.begin(arrival)
-    try:
+
+    def seen() -> Iterator[Batch]:
         for batch in opened.batches():
-            intake.add(arrival, batch)
             room = _SHOWN_REJECTS - len(rejects)
-            rejects += [RejectedLine(number, one.line, one.reason) for one in batch.rejects[:room]]
+            rejects.extend(RejectedLine(number, one.line, one.reason) for one in batch.rejects[:room])
+            yield batch
+
+    try:
+        intake.take(arrival, seen())
     except LifecycleError:
-        intake.withdraw(arrival)
         rejects[:] = [one for one in rejects if one.file != number]
         raise
 

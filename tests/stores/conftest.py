@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from lifecycle.deletion.dates import cutoffs
+from lifecycle.errors import SourceError
 from lifecycle.ledger import tombstones
 from lifecycle.model import SCHEMAS, TOMBSTONE_KEYS, Batch, Cutoffs, Erased, Erasure, Reject, Rule
 from lifecycle.stores.embedded import EmbeddedStore
@@ -93,16 +94,17 @@ class Shelf:
             for position, rows in enumerate(files):
                 digest = given[position] if given else sha256(repr(sorted(map(repr, rows))).encode()).hexdigest()
                 arrival = Arrival(f"/made-up/{position}", "ndjson", dataset, "webpush", digest)
-                intake.begin(arrival)
                 frame = pl.DataFrame(rows, schema=dict(SCHEMAS[dataset]), orient="row")
                 frame = frame.with_row_index("line", offset=1).with_columns(pl.col("line").cast(pl.Int64))
                 frame = frame.select([*SCHEMAS[dataset], "line"])
                 bad = tuple(Reject("unreadable", len(rows) + n) for n in range(1, rejects + 1))
                 half = len(rows) // 2  # in two batches, as a long file comes
-                intake.add(arrival, Batch(frame[:half], half))
-                intake.add(arrival, Batch(frame[half:], len(rows) - half + rejects, bad))
+                batches = [Batch(frame[:half], half), Batch(frame[half:], len(rows) - half + rejects, bad)]
                 if position in broken:
-                    intake.withdraw(arrival)
+                    with pytest.raises(SourceError):
+                        intake.take(arrival, _breaking(batches))
+                else:
+                    intake.take(arrival, batches)
             return intake.settle(self.cutoffs(today, rules), keys)
 
     def rows(self, dataset: str = "events") -> Counter[tuple[Any, ...]]:
@@ -165,3 +167,9 @@ def new_shelf(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Ca
         return Shelf(tmp_path_factory.mktemp("shelf") / "workspace", empty_store)
 
     return make
+
+
+def _breaking(batches: list[Batch]) -> Iterator[Batch]:
+    """A source that breaks after the last batch."""
+    yield from batches
+    raise SourceError("The file ends too early.", "Copy it again.")

@@ -7,9 +7,10 @@ be reached, waiting rows spill into the store's temporary folder, which is empti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,8 +22,6 @@ from lifecycle.stores.embedded.schema import sql_type
 
 if TYPE_CHECKING:
     import duckdb
-
-_ROWS_AT_ONCE = 200_000
 
 
 @dataclass(slots=True)
@@ -64,7 +63,6 @@ class Intake:
         self._today = today
         self._zone = zone
         self._arrivals: list[Arrival] = []
-        self._pending: list[pl.DataFrame] = []
         self._first_source = connection.sql("SELECT coalesce(max(source), 0) FROM _sources").fetchall()[0][0] + 1
         # The day of the call is the day of ingest of everything that arrives with it.
         connection.execute("CREATE TEMP TABLE new_sources (source INTEGER, ingested_on DATE)")
@@ -73,52 +71,48 @@ class Intake:
             columns += ", _line BIGINT, _source INTEGER, _h UBIGINT"
             connection.execute(f"CREATE TEMP TABLE new_{dataset} ({columns})")
 
-    def begin(self, arrival: Arrival) -> None:
-        """Number a file; a file with the same bytes as an earlier one is known."""
-        self._flush()
+    def take(self, arrival: Arrival, batches: Iterable[Batch]) -> None:
+        """Number a file and let its rows wait: all of them, or none if the source breaks.
+
+        Parameters
+        ----------
+        arrival : Arrival
+            Gets its number, and the counts that the batches tell of themselves; a file with the same bytes as an
+            earlier one is known.
+        batches : iterable of Batch
+            Read while they are stored, on other threads than the caller's; what it raises is raised here.
+        """
         arrival.source = self._first_source + len(self._arrivals)
         earlier = {other.sha256 for other in self._arrivals}
         query = "SELECT count(*) FROM _sources WHERE sha256 = $sha256"
         seen = self._db.execute(query, {"sha256": arrival.sha256}).fetchall()[0][0]
         arrival.known = arrival.sha256 in earlier or bool(seen)
+        self._wait(arrival, batches)
         self._db.execute("INSERT INTO new_sources VALUES (?, ?)", [arrival.source, self._today])
         self._arrivals.append(arrival)
 
-    def add(self, arrival: Arrival, batch: Batch) -> None:
-        """Let a batch wait, and add up what it says about itself."""
-        arrival.read += batch.read
-        arrival.rejected += len(batch.rejects)
-        for name, count in batch.undeclared.items():
-            arrival.undeclared[name] = arrival.undeclared.get(name, 0) + count
-        for reject in batch.rejects:
-            count, first, last = arrival.rejects.get(reject.reason, (0, reject.line, reject.line))
-            arrival.rejects[reject.reason] = (count + 1, min(first, reject.line), max(last, reject.line))
-        self._pending.append(batch.rows)
-        if sum(frame.height for frame in self._pending) >= _ROWS_AT_ONCE:
-            self._flush()
+    def _wait(self, arrival: Arrival, batches: Iterable[Batch]) -> None:
+        import duckdb
+        import pyarrow as pa
 
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        arrival = self._arrivals[-1]
-        # Few large inserts cost half of many small ones; string views pass without being copied.
-        frame = pl.concat(self._pending, rechunk=False)
-        self._pending.clear()
-        self._db.register("rows", frame.to_arrow(compat_level=pl.CompatLevel.newest()))
-        names = ", ".join(SCHEMAS[arrival.dataset])
-        self._db.execute(
-            f"INSERT INTO new_{arrival.dataset} SELECT {names}, line, {arrival.source}, "
-            f"{sql.row_hash(arrival.dataset, 'rows')} FROM rows"
-        )
-        self._db.unregister("rows")
-
-    def withdraw(self, arrival: Arrival) -> None:
-        """Forget a file that turned out to be broken: all of a file or none of it."""
-        self._arrivals.remove(arrival)
-        self._pending.clear()
-        self._db.execute(f"DELETE FROM new_{arrival.dataset} WHERE _source = {arrival.source}")
-        # Its number is given again.
-        self._db.execute(f"DELETE FROM new_sources WHERE source = {arrival.source}")
+        broken: list[BaseException] = []
+        counted = _counted(arrival, batches, broken)
+        first = next(counted, None)
+        if first is not None:
+            # One statement that draws the batches costs half of one for each; string views pass without a copy.
+            self._db.register("rows", pa.RecordBatchReader.from_batches(first.schema, chain([first], counted)))
+            try:
+                self._db.execute(
+                    f"INSERT INTO new_{arrival.dataset} SELECT {', '.join(SCHEMAS[arrival.dataset])}, line, "
+                    f"{arrival.source}, {sql.row_hash(arrival.dataset, 'rows')} FROM rows"
+                )
+            except duckdb.Error:
+                if not broken:
+                    raise
+            finally:
+                self._db.unregister("rows")
+        if broken:
+            raise broken[0] from None
 
     def settle(self, cutoffs: Mapping[str, Cutoffs], keys: Sequence[tuple[str, bytes]]) -> list[Arrival]:
         """Judge everything that waits and store what may be stored, file after file.
@@ -130,7 +124,6 @@ class Intake:
         keys : sequence of (tombstones as text, key)
             Of the sealed runs whose key still lives: a row with such a tombstone was erased and stays out.
         """
-        self._flush()
         for dataset in sorted({arrival.dataset for arrival in self._arrivals}):
             self._judge(dataset, cutoffs[dataset], keys)
         for arrival in self._arrivals:
@@ -203,6 +196,23 @@ class Intake:
             self._db.execute(
                 "INSERT INTO _rejects VALUES (?, ?, ?, ?, ?)", [arrival.source, reason, count, first, last]
             )
+
+
+def _counted(arrival: Arrival, batches: Iterable[Batch], broken: list[BaseException]) -> Iterator[Any]:
+    """Yield the rows as Arrow has them, and add up what each batch says about itself."""
+    try:
+        for batch in batches:
+            arrival.read += batch.read
+            arrival.rejected += len(batch.rejects)
+            for name, count in batch.undeclared.items():
+                arrival.undeclared[name] = arrival.undeclared.get(name, 0) + count
+            for reject in batch.rejects:
+                count, first, last = arrival.rejects.get(reject.reason, (0, reject.line, reject.line))
+                arrival.rejects[reject.reason] = (count + 1, min(first, reject.line), max(last, reject.line))
+            yield from batch.rows.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
+    except BaseException as error:  # DuckDB, who draws the rows, would make a text of it
+        broken.append(error)
+        raise
 
 
 _REGISTERED = ("path", "format", "dataset", "channel", "sha256", "read", "stored", "replaced", "duplicates",
