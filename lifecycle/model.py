@@ -359,7 +359,7 @@ class Facts:
     written_at: datetime
     tool_version: str
     run_id: str | None
-    outcome: str  # "sealed", "aborted", "open", "none" (no run yet)
+    outcome: str  # "sealed", "aborted", "open", "planned" (not begun), "none" (no run yet)
     overdue: int
     places: tuple[Place, ...]
     tasks: tuple[Task, ...]

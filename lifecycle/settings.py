@@ -12,7 +12,7 @@ import secrets
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -135,6 +135,7 @@ class BackupTable(_Table):
         return value
 
 
+_ADDRESS = r"[^\s@,<>]+@[^\s@,<>]+"
 _ELSEWHERE = r"env:[A-Za-z_][A-Za-z0-9_]*|command:\s*\S.*"
 
 
@@ -168,6 +169,31 @@ class RunTable(_Table):
     wait_seconds: int = Field(default=10, ge=0)
 
 
+class NotifyTable(_Table):
+    """``[notify]``: who is told of a run, and how."""
+
+    when: Literal["problems", "always"] = "problems"
+    webhook: str = Field(default="", pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")
+    webhook_secret: str = Field(default="", pattern=rf"^({_ELSEWHERE})?$")
+    smtp: str = Field(default="", pattern=r"^(smtps?://[^\s/@]+)?$")
+    smtp_user: str = ""
+    smtp_secret: str = Field(default="", pattern=rf"^({_ELSEWHERE})?$")
+    mail_from: str = Field(default="", pattern=rf"^({_ADDRESS})?$")
+    mail_to: tuple[Annotated[str, Field(pattern=rf"^{_ADDRESS}$")], ...] = ()
+    escalate_to: tuple[Annotated[str, Field(pattern=rf"^{_ADDRESS}$")], ...] = ()
+    timeout_seconds: int = Field(default=10, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> NotifyTable:
+        if self.smtp and not (self.mail_from and (self.mail_to or self.escalate_to)):
+            raise ValueError("smtp needs mail_from, and mail_to or escalate_to")
+        if bool(self.smtp_user) != bool(self.smtp_secret):
+            raise ValueError("smtp_user and smtp_secret belong together")
+        if self.webhook_secret and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.webhook):
+            raise ValueError("webhook_secret needs an https:// webhook, or anybody on the way could read it")
+        return self
+
+
 class Settings(_Table):
     """One workspace's ``lifecycle.toml``.
 
@@ -192,6 +218,7 @@ class Settings(_Table):
     ledger: LedgerTable
     ingest: IngestTable = IngestTable()
     run: RunTable = RunTable()
+    notify: NotifyTable = NotifyTable()
     rules: dict[str, RuleTable]
     places: tuple[PlaceTable, ...]
     catalogue: tuple[CatalogueTable, ...]
@@ -296,6 +323,7 @@ _TABLES: dict[str, type[_Table]] = {
     "ledger": LedgerTable,
     "ingest": IngestTable,
     "run": RunTable,
+    "notify": NotifyTable,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from lifecycle.deletion import documents
-from lifecycle.errors import Incomplete, Refused
+from lifecycle.errors import Incomplete, Refused, StoreError, UsageError
 from lifecycle.workbench import Workbench
 from lifecycle.workbench.stopping import StopSwitch
 
@@ -211,3 +212,45 @@ def test_outside_the_main_thread_the_file_still_works(wb: Workbench) -> None:
     thread.start()
     thread.join()
     assert said == [2]
+
+
+def test_a_run_ends_when_its_time_is_over_and_goes_on_later(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the intent it is refused (6), after it unfinished (9); the same call with more time finishes it."""
+    run_id = approved(wb)
+    before = rows(wb)
+    with pytest.raises(Refused, match="nothing was begun") as early:
+        wb.purge(run_id, max_runtime="0")
+    assert "allow more time" in early.value.hint
+    clock = {"now": 0.0}
+    monkeypatch.setattr("lifecycle.workbench.stopping.time.monotonic", lambda: clock["now"])
+    real = documents.intent
+
+    def slowly(*args: Any) -> bytes:
+        clock["now"] += 7200
+        return real(*args)
+
+    monkeypatch.setattr(documents, "intent", slowly)
+    with pytest.raises(Refused, match="stopped before anything was begun"):
+        wb.purge(run_id, max_runtime="2h")
+    assert rows(wb) == before
+    assert wb.purge(run_id, max_runtime="3h").deleted == 2
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "1d", "2h30", "1.5h"])
+def test_a_runtime_that_is_no_time_is_refused(wb: Workbench, text: str) -> None:
+    """In words, with an example, before anything starts."""
+    with pytest.raises(UsageError, match="no time") as refused:
+        wb.purge(as_of="today", max_runtime=text)
+    assert "90m" in refused.value.hint
+
+
+def test_a_store_that_the_disk_has_no_room_for_is_not_rewritten(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused (4) before anything is begun, with both numbers; with room the same call goes through."""
+    run_id = approved(wb)
+    real = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=1 << 20))
+    with pytest.raises(StoreError, match=r"1 MB free; rewriting the store needs \d+ MB"):
+        wb.purge(run_id)
+    assert not in_log(wb, run_id)
+    monkeypatch.setattr(shutil, "disk_usage", real)
+    assert wb.purge(run_id).deleted == 2

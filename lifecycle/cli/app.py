@@ -42,6 +42,9 @@ OptionalFiles = Annotated[list[Path] | None, typer.Argument(help="Files to read 
 Format = Annotated[str | None, typer.Option("--format", metavar="F", help="Instead of telling it by content.")]
 OneDataset = Annotated[Dataset | None, typer.Option("--dataset", help="Refuse files of the other dataset.")]
 Key = Annotated[Path | None, typer.Option("--key", metavar="SSHKEY", help="Sign with this SSH key.")]
+MaxRuntime = Annotated[
+    str | None, typer.Option("--max-runtime", metavar="TIME", help="90m, 2h: a deletion ends at the next safe point.")
+]
 
 _workspace: dict[str, Path | None] = {"path": None}
 

@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from lifecycle.cli.app import AsJson, AsOf, Files, Format, Key, OneDataset, OptionalFiles, app, tell, workbench
+from lifecycle.cli.app import (
+    AsJson,
+    AsOf,
+    Files,
+    Format,
+    Key,
+    MaxRuntime,
+    OneDataset,
+    OptionalFiles,
+    app,
+    tell,
+    workbench,
+)
 from lifecycle.errors import UsageError
 
 
@@ -90,12 +102,13 @@ def approve(
 def purge(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="An approved run.")] = None,
     as_of: AsOf = None,
+    max_runtime: MaxRuntime = None,
     as_json: AsJson = False,
 ) -> None:
     """Carry out one approved plan; or, with --as-of, plan and go through if a standing approval covers it."""
     if (run is None) == (as_of is None):
         raise UsageError("Name either a run or a date.", "lifecycle purge RUN, or lifecycle purge --as-of today")
-    tell(workbench().purge(run, as_of=as_of), as_json)
+    tell(workbench().purge(run, as_of=as_of, max_runtime=max_runtime), as_json)
 
 
 @app.command()
@@ -136,12 +149,14 @@ def run(
     notebook: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="A name such as 50_purge, or a file.")],
     values: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     names: Annotated[list[str] | None, typer.Option("-p", metavar="NAME VALUE", help="A parameter.")] = None,
+    max_runtime: MaxRuntime = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a notebook through papermill, guarded, and keep it under reports/."""
     if len(names or ()) != len(values or ()):
         raise UsageError("A parameter needs a name and a value.", "lifecycle run NOTEBOOK -p NAME VALUE")
-    tell(workbench().run_notebook(notebook, dict(zip(names or (), values or (), strict=True))), as_json)
+    given = dict(zip(names or (), values or (), strict=True))
+    tell(workbench().run_notebook(notebook, given, max_runtime=max_runtime), as_json)
 
 
 @app.command()

@@ -248,7 +248,7 @@ class Execution:
         """End here if somebody asked for it: between two steps, never inside one."""
         if not self._stopped():
             return
-        hint = f"remove the file STOP, if it was that; then: lifecycle purge {self._run_id}"
+        hint = f"remove the file STOP or allow more time, if it was that; then: lifecycle purge {self._run_id}"
         begun = doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
         if begun:
             raise Incomplete(f"Run {self._run_id} was stopped at a safe point; it has begun and is not finished.", hint)

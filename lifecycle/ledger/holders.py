@@ -44,6 +44,30 @@ def hide(name: str) -> None:
         _taken[name] = os.fsencode(value)
 
 
+def secret_text(source: str) -> str:
+    """Return a secret that is no key, such as a password: from ``env:NAME`` or ``command:PROGRAM ARGS``, as text.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none there; the message names the source, never what it said.
+    """
+    kind, _, words = source.partition(":")
+    if kind == "env":
+        hide(words)
+        said = _taken.get(words, b"")
+    else:
+        try:
+            done = subprocess.run(shlex.split(words), capture_output=True, check=True, timeout=SECONDS, shell=False)
+        except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+            raise ConfigurationError("The program that holds a secret gave none.", "call it by hand") from None
+        said = done.stdout
+    text = said.decode("utf-8", errors="replace").strip()
+    if not text or not text.isprintable():
+        raise ConfigurationError("A secret is empty, or not a line of text.", f"lifecycle.toml: {kind}:...")
+    return text
+
+
 class Program:
     """A holder that is a program.
 

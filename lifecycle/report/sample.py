@@ -141,6 +141,7 @@ def scenes() -> Iterator[tuple[str, Facts]]:
     )
     yield "overdue", _still_there(overdue=87, outcome="none", run_id=None)
     yield "open", _still_there(overdue=117, outcome="open")
+    yield "planned", _still_there(overdue=117, outcome="planned", carried_out_by="")
     yield "aborted", _still_there(overdue=1204, outcome="aborted")
     yield "leaks", sample(findings=(*_FINDINGS, *_leaks()), second_opinion="failed")
 

@@ -154,6 +154,8 @@ def _implied_by_run(facts: Facts) -> Iterator[Task]:
         yield Task("resume", "operator", facts.as_of, {"run": facts.run_id or ""})
     if facts.outcome == "aborted":
         yield Task("plan-again", "operator", facts.as_of, {"run": facts.run_id or ""})
+    if facts.outcome == "planned":
+        yield Task("approve", "controller", facts.as_of, {"run": facts.run_id or ""})
     if facts.outcome == "none":
         yield Task("first-run", "operator")
     elif facts.failed and facts.outcome == "sealed":

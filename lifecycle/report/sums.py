@@ -7,7 +7,7 @@ import re
 from lifecycle.errors import EvidenceError
 from lifecycle.model import Facts, Outcome, StoreCounts
 
-_OUTCOMES = ("sealed", "aborted", "open", "none")
+_OUTCOMES = ("sealed", "aborted", "open", "planned", "none")
 _RUN_ID = re.compile(r"[A-Za-z0-9-]+\Z")
 _COUNTS = (
     "overdue", "before", "due", "deleted", "held", "failed", "not_yet_due", "no_anchor", "retained",
@@ -70,7 +70,7 @@ def _odd(store: StoreCounts) -> bool:
 def _broken_words(facts: Facts) -> list[str]:
     found = []
     if facts.outcome not in _OUTCOMES:
-        found.append("the outcome of the run is none of sealed, aborted, open, none")
+        found.append("the outcome of the run is none of sealed, aborted, open, planned, none")
     if (facts.run_id is None) != (facts.outcome == "none"):
         found.append("a run without an id, or an id without a run")
     if facts.outcome == "none" and facts.deleted:

@@ -14,7 +14,7 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, facts, history, ingesting, purging, verifying, workspace
+from lifecycle.workbench import approvals, ingesting, purging, verifying, workspace
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.keeping import KeyVerbs
@@ -34,6 +34,7 @@ from lifecycle.workbench.results import (
 )
 from lifecycle.workbench.running import NotebookVerbs
 from lifecycle.workbench.status import told
+from lifecycle.workbench.stopping import parse_runtime
 
 __all__ = ["Workbench"]
 
@@ -199,12 +200,14 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         return Approved(None, None, standing.signed, role, path)
 
     @told
-    def purge(self, run_id: str | None = None, *, as_of: str | date | None = None) -> Purged:
+    def purge(
+        self, run_id: str | None = None, *, as_of: str | date | None = None, max_runtime: str | None = None
+    ) -> Purged:
         """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
 
         A run that was interrupted goes on by the same call; ``as_of`` first finishes an open run, and destroys the
-        tombstone keys whose time is over. Ctrl-C, SIGTERM or a file ``STOP`` in the workspace end it at the next
-        safe point.
+        tombstone keys whose time is over. Ctrl-C, SIGTERM, a file ``STOP`` in the workspace or the end of
+        ``max_runtime`` (such as ``90m``) end it at the next safe point. Then people are told, as ``[notify]`` says.
 
         Raises
         ------
@@ -214,7 +217,8 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         Incomplete
             A deletion began and is not finished; the same call goes on.
         """
-        return purging.purge(self._workspace, run_id, self._day(as_of))
+        seconds = None if max_runtime is None else parse_runtime(max_runtime)
+        return purging.purge(self._workspace, run_id, self._day(as_of), seconds)
 
     # --- exceptions --------------------------------------------------------------------------------
 
@@ -293,20 +297,12 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
             from lifecycle.workbench.inspecting import write_inspection
 
             return Reported((write_inspection(self._workspace),))
-        from lifecycle import report
+        from lifecycle.workbench.reporting import write_report
 
-        ledger = self._workspace.ledger()
-        if run_id is None:
-            run_id = facts.latest_run(ledger)
-        elif run_id not in ledger.runs() or doc.PLAN not in ledger.listing(run_id):
-            raise UsageError("There is no such run.", "lifecycle plan --as-of DATE")
-        findings = self.check(second_opinion=second_opinion).findings
-        said = facts.gather(self._workspace, run_id, findings, self._workspace.today)
-        said = history.with_past(self._workspace, said)
-        folder = self._workspace.path / "reports"
-        files = report.write(said, folder, formats, language or self._workspace.settings.language)
-        history.remember(self._workspace, said)
-        return Reported(tuple(files))
+        written = write_report(
+            self._workspace, run_id, formats=formats, language=language, second_opinion=second_opinion
+        )
+        return Reported(written)
 
     def doctor(self) -> Examined:
         """Examine set-up, keys, clock and files."""

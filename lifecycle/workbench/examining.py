@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from lifecycle.ledger.keys import NEXT_SEED
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
-from lifecycle.workbench import approvals
+from lifecycle.workbench import approvals, facts, notifying
 from lifecycle.workbench.connection import connection_findings, dump_paths
 from lifecycle.workbench.results import Examined, outcome_of
 from lifecycle.workbench.workspace import Workspace
 
 _DATA_ENDINGS = {".csv", ".ndjson", ".jsonl", ".json", ".parquet", ".log", ".gz", ".duckdb", ".db", ".sqlite", ".xlsx"}
+_NIGHT = timedelta(hours=36)
+"""A nightly run that is older than this was missed; the alarm in docs/examples/prometheus says the same."""
+
 _OUR_FOLDERS = {"contracts", "templates", "notebooks", "reports", "approvals", "evidence", "keys"}
 
 Problem = tuple[str | Finding, Severity, int, str]
@@ -42,7 +46,10 @@ def examine(workspace: Workspace) -> Examined:
             details[one.check] = detail
         if not problems:
             findings.append(Finding(name, "", "workspace", "", Severity.ERROR, 0, Outcome.PASSED))
-    return Examined(outcome_of(findings), tuple(findings), details)
+    last = None
+    with suppress(LifecycleError):
+        last = workspace.runs(__version__, to_look=True).last_recorded_at()
+    return Examined(outcome_of(findings), tuple(findings), details, last)
 
 
 def _contracts(workspace: Workspace) -> Iterator[Problem]:
@@ -100,6 +107,21 @@ def _runs(workspace: Workspace) -> Iterator[Problem]:
         yield "clock-behind", Severity.ERROR, 1, "the clock shows a time before the last record; set it right"
     if last is not None and workspace.now() - last > timedelta(days=workspace.settings.run.max_gap_days):
         yield "run-missing", Severity.WARNING, (workspace.now() - last).days, "lifecycle purge --as-of today"
+    elif last is not None and workspace.now() - last > _NIGHT and _is_nightly(workspace):
+        yield "night-missed", Severity.WARNING, 1, "see to the schedule; lifecycle purge --as-of today catches up"
+
+
+def _is_nightly(workspace: Workspace) -> bool:
+    """Whether the latest run was ordered by the schedule: then the next one is expected a day later."""
+    latest = facts.latest_run(workspace.ledger())
+    return latest is not None and facts.read_run(workspace.ledger(), latest).plan.trigger == "schedule"
+
+
+def _notices(workspace: Workspace) -> Iterator[Problem]:
+    failed = notifying.failed_ways(workspace)
+    if failed:
+        said = "; ".join(f"{name}: {problem}" for name, problem in sorted(failed.items()))
+        yield "notice-failed", Severity.WARNING, len(failed), f"the last run could not be told ({said}): [notify]"
 
 
 def _due(workspace: Workspace) -> Iterator[Problem]:
@@ -152,6 +174,7 @@ _CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
     "second-holder": _second_holder,
     "time-stamps": _stamps,
     "runs-and-clock": _runs,
+    "notices": _notices,
     "rows-due-today": _due,
     "standing-approval": _approval,
     "files": _unregistered,

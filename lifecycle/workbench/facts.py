@@ -72,8 +72,12 @@ def read_run(ledger: Ledger, run_id: str) -> RunState:
     )
 
 
-def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ...], as_of: date) -> Facts:
+def gather(
+    workspace: Workspace, run_id: str | None, findings: tuple[Finding, ...], as_of: date, *, planned: bool = False
+) -> Facts:
     """Gather the facts of one run (at its ``asOf``), or of the workspace at ``as_of`` where there is no run.
+
+    A run that was planned, but never begun, has facts only where ``planned`` allows it: after a purge that failed.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def gather(workspace: Workspace, run_id: str | None, findings: tuple[Finding, ..
     """
     ledger = workspace.ledger()
     run = read_run(ledger, run_id) if run_id else None
-    if run and run.outcome == "planned":
+    if run and run.outcome == "planned" and not planned:
         raise UsageError(f"Run {run_id} was planned, but not carried out.", f"lifecycle purge {run_id}")
     as_of = run.plan.as_of if run else as_of
     settings = workspace.settings
@@ -125,6 +129,15 @@ def day_of(run: RunState, zone: tzinfo) -> date:
     recorded = run.predicate.get("recordedAt")
     moment = datetime.fromisoformat(recorded) if recorded else run.plan.planned_at
     return moment.astimezone(zone).date()
+
+
+def run_of_today(workspace: Workspace) -> str:
+    """Return the latest run that was planned or ended today; empty where there is none."""
+    ledger = workspace.ledger()
+    last = ledger.runs()[-1:]
+    if not last or doc.PLAN not in ledger.listing(last[0]):
+        return ""
+    return last[0] if day_of(read_run(ledger, last[0]), workspace.settings.zone) == workspace.today else ""
 
 
 def latest_run(ledger: Ledger) -> str | None:
@@ -185,7 +198,7 @@ def _roles(run: RunState | None) -> dict[str, Any]:
         "approved_by": approval.role if approval else "",
         "approval_signed": _signed(approval),
         "approval_standing": bool(approval and approval.standing),
-        "carried_out_by": "tool" if run else "",
+        "carried_out_by": "tool" if run and run.outcome != "planned" else "",
         "verified_by": "verifier" if run and run.outcome == "sealed" else "",
     }
 

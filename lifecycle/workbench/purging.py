@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 
 from lifecycle import __version__
 from lifecycle.deletion.run import DeletionRuns
-from lifecycle.errors import Incomplete, Unexpected
+from lifecycle.errors import Incomplete, StoreError, Unexpected
 from lifecycle.workbench import approvals, facts
 from lifecycle.workbench.guard import guarded
 from lifecycle.workbench.results import Purged
 from lifecycle.workbench.stopping import StopSwitch
 from lifecycle.workbench.workspace import Workspace
 
+_ROOM_BYTES = 16 << 20
+"""For evidence, log and notebook, beside the store itself."""
 
-def purge(workspace: Workspace, run_id: str | None, as_of: date) -> Purged:
-    """Carry out one approved plan, or plan a day and go through if a standing approval covers it."""
-    with alone(workspace) as runs:
+
+def purge(workspace: Workspace, run_id: str | None, as_of: date, max_seconds: float | None = None) -> Purged:
+    """Carry out one approved plan, or plan a day and go through if a standing approval covers it.
+
+    ``max_seconds`` from now on it ends at the next safe point.
+    """
+    with alone(workspace, max_seconds) as runs:
         return carry_out(workspace, runs, run_id or _nightly(workspace, runs, as_of))
 
 
 @contextmanager
-def alone(workspace: Workspace) -> Iterator[DeletionRuns]:
+def alone(workspace: Workspace, max_seconds: float | None = None) -> Iterator[DeletionRuns]:
     """Open the deletion runs, alone with the evidence from the first look on, under the stop switch.
 
     Raises
@@ -32,7 +39,7 @@ def alone(workspace: Workspace) -> Iterator[DeletionRuns]:
     Refused
         Somebody else is at work (the fact says who), or a stop was asked for; nothing was begun.
     """
-    with StopSwitch(workspace.path).armed() as switch:
+    with StopSwitch(workspace.path, max_seconds).armed() as switch:
         signers = approvals.AllowedSigners.of(workspace)
         runs = workspace.runs(__version__, stopped=switch, signers=signers)
         with runs.alone():
@@ -48,6 +55,8 @@ def alone(workspace: Workspace) -> Iterator[DeletionRuns]:
 def carry_out(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:
     """Carry out one run, or go on with it; a fault after its beginning is ``Incomplete``."""
     residuals, files = workspace.residuals(lambda source: facts.file_due_on(workspace, source))
+    if runs.open_run() is None and runs.read_plan(run_id).count:
+        _need_space(workspace)
     try:
         guarded(runs.carry_out)(run_id, residuals, files)
     except Unexpected as error:
@@ -71,6 +80,19 @@ def _nightly(workspace: Workspace, runs: DeletionRuns, as_of: date) -> str:
     if plan.count:
         runs.approve_by_standing(plan, approvals.standing(workspace), secrets.token_hex(16))
     return plan.run_id
+
+
+def _need_space(workspace: Workspace) -> None:
+    """Refuse to begin a rewrite that the disk has no room for: the fresh file lies beside the old one until its end."""
+    store = workspace.path / "data" / "lifecycle.duckdb"
+    files = (store, store.with_name(f"{store.name}.wal"))
+    needed = sum(path.stat().st_size for path in files if path.is_file()) + _ROOM_BYTES
+    free = shutil.disk_usage(store.parent).free
+    if free < needed:
+        raise StoreError(
+            f"The disk has {free >> 20} MB free; rewriting the store needs {needed >> 20} MB beside it.",
+            "make room, then run the same command again; nothing was begun",
+        )
 
 
 def _purged(workspace: Workspace, run_id: str) -> Purged:

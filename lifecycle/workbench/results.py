@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -286,11 +286,12 @@ class Holds(Result):
 
 @dataclass(frozen=True)
 class Examined(Result):
-    """``doctor``: set-up, keys, clocks, unregistered files."""
+    """``doctor``: set-up, keys, clocks, unregistered files; ``last_run_at`` is when a deletion run last ended (UTC)."""
 
     outcome: Outcome
     findings: tuple[Finding, ...]
     details: Mapping[str, str] = field(default_factory=dict)
+    last_run_at: datetime | None = None
 
     def problem(self) -> LifecycleError | None:
         bad = [one for one in self.findings if one.outcome is not Outcome.PASSED and one.severity is not Severity.NOTE]

@@ -7,31 +7,32 @@ times of runs only. What could not be read is left out rather than repeated from
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from functools import wraps
-from pathlib import Path
 from typing import ParamSpec
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.dates import overdue_days
 from lifecycle.errors import LifecycleError, StoreError
-from lifecycle.workbench import approvals, artefacts
+from lifecycle.workbench import approvals, artefacts, facts, notifying
 from lifecycle.workbench.results import Purged
 from lifecycle.workbench.workspace import Workspace
 
 FILE_NAME = "lifecycle.prom"
 
-P = ParamSpec("P")
+GUARDED = "LIFECYCLE_GUARDED"
+"""Set in the kernel of a guarded run, which tells people itself, once, also where the kernel died."""
 
+P = ParamSpec("P")
 
 _Sample = tuple[str, str, float]
 """Name without prefix, help, value."""
 
 
 def told(purge: Callable[P, Purged]) -> Callable[P, Purged]:
-    """Let a purge write the status file and remove artefacts that fell due, whether it succeeds or fails."""
+    """Let a purge tell people, write the status file and remove artefacts that fell due, whether it succeeds or not."""
 
     @wraps(purge)
     def call(*args: P.args, **kwargs: P.kwargs) -> Purged:
@@ -47,17 +48,45 @@ def told(purge: Callable[P, Purged]) -> Callable[P, Purged]:
             with suppress(Exception):
                 artefacts.age(workspace)
             with suppress(Exception):
-                write(workspace, code)
+                after(workspace, code, silent=bool(os.environ.get(GUARDED)))
         return purged
 
     return call
 
 
-def write(workspace: Workspace, exit_code: int) -> Path:
-    """Write the status file after a purge that ended with ``exit_code``."""
+def after(workspace: Workspace, exit_code: int, *, silent: bool = False) -> Mapping[str, float]:
+    """Tell people (unless ``silent``) and write the status file after a purge that ended with ``exit_code``.
+
+    Returns
+    -------
+    mapping of str to float
+        The samples, by name without prefix.
+    """
+    samples = list(_samples(workspace, exit_code))
+    numbers = {name: value for name, _, value in samples}
+    reached: bool | None = True
+    if not silent:
+        try:
+            reached = notifying.tell(workspace, _notice(workspace, exit_code, numbers))
+        except Exception:
+            reached = False
+    if reached is not None and not silent:
+        samples.append(("notice_failed", "Whether somebody could not be told of that purge.", not reached))
+    _write(workspace, samples)
+    return numbers
+
+
+def _notice(workspace: Workspace, exit_code: int, numbers: Mapping[str, float]) -> notifying.Notice:
+    settings = workspace.settings
+    return notifying.Notice(
+        settings.name, workspace.now(), exit_code, facts.run_of_today(workspace), numbers, workspace.today
+    )
+
+
+def _write(workspace: Workspace, samples: Iterable[_Sample]) -> None:
     label = workspace.settings.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
     lines = []
-    for name, words, value in _samples(workspace, exit_code):
+    for name, words, value in samples:
         lines += [f"# HELP lifecycle_{name} {words}", f"# TYPE lifecycle_{name} gauge"]
         lines += [f'lifecycle_{name}{{workspace="{label}"}} {value:.0f}']
     path = workspace.path / "reports" / FILE_NAME
@@ -68,10 +97,10 @@ def write(workspace: Workspace, exit_code: int) -> Path:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    return path
 
 
 def _samples(workspace: Workspace, exit_code: int) -> Iterator[_Sample]:
+    """What is known now; what cannot be read is left out, whatever kept it from being read."""
     yield "last_attempt_timestamp_seconds", "When a purge last ended, well or badly.", workspace.now().timestamp()
     yield "last_exit_code", "Exit code of that purge; 0 is good.", exit_code
     with suppress(Exception):
@@ -86,10 +115,12 @@ def _samples(workspace: Workspace, exit_code: int) -> Iterator[_Sample]:
 def _from_evidence(workspace: Workspace) -> Iterator[_Sample]:
     ledger = workspace.ledger()
     sealed = [run for run in ledger.runs() if doc.RECORD in ledger.listing(run)]
-    ends = [doc.predicate_of(ledger.read(run, doc.RECORD))["recordedAt"] for run in sealed]
-    if ends:
-        last = max(datetime.fromisoformat(end) for end in ends)
+    records = [(doc.predicate_of(ledger.read(run, doc.RECORD)), run) for run in sealed]
+    if records:
+        predicate, _ = max(records, key=lambda one: (datetime.fromisoformat(one[0]["recordedAt"]), one[1]))
+        last = datetime.fromisoformat(predicate["recordedAt"])
         yield "last_success_timestamp_seconds", "When a deletion run was last sealed.", last.timestamp()
+        yield "deleted_records", "Records that this run deleted.", predicate.get("counts", {}).get("deleted", 0)
     ended = {doc.RECORD, doc.ABORTED}
     begun = [run for run in ledger.runs() if doc.INTENT in ledger.listing(run) and not ended & ledger.listing(run)]
     yield "open_runs", "Deletion runs that began and are not finished.", len(begun)

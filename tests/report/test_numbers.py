@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifecycle.errors import EvidenceError, LifecycleError
@@ -36,6 +36,7 @@ def rows(document: Document, key: str, number: int = 0) -> list[list[int]]:
     return [[int(str(row[column]).replace(",", "")) for column in table.figures] for row in table.rows]
 
 
+@settings(deadline=None)
 @given(COUNT, COUNT, COUNT, COUNT)
 def test_the_parts_on_the_page_sum_up_to_the_whole(deleted: int, held: int, failed: int, waiting: int) -> None:
     """Before = deleted + held + failed + not yet due, as printed, for any facts."""

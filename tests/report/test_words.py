@@ -21,6 +21,7 @@ from lifecycle.report.standing import LIMITS, TASKS
 
 ROOM = Path(room.__file__).parent
 FAMILIES = {
+    "notice",
     "cancelled",
     *("start", "purpose", "runstate", "approval"),
     *("people", "outcome", "perspective", "role", "basis", "dataset", "limit", "kind", "state", "place", "check"),
