@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from bench import ingest, preview_change, purge, start
+from bench import ingest, nightly, preview_change, purge, start
 from bench.measure import BenchError, Cost, Result
 
 BENCHES = {
@@ -17,6 +17,9 @@ BENCHES = {
     "ingest": ingest.measure,
     "purge": purge.measure,
     "preview-change": preview_change.measure,
+    "nightly": nightly.measure,
+    "report-html": nightly.measure_html,
+    "report-pdf": nightly.measure_pdf,
 }
 WORK = Path(__file__).parent / "work"
 

@@ -16,6 +16,7 @@ from secrets import token_hex
 from typing import Any
 
 from lifecycle import __version__
+from lifecycle.deletion import documents as doc
 from lifecycle.errors import EvidenceError, Incomplete, LifecycleError, StoreError, UsageError
 from lifecycle.ledger.lock import FolderLock
 from lifecycle.workbench import artefacts, reporting, status
@@ -203,7 +204,8 @@ def _unfinished(workspace: Workspace, error: LifecycleError | None) -> Lifecycle
     if error is None or isinstance(error, (Incomplete, EvidenceError)):
         return error
     with suppress(Exception):  # what ended the notebook must be heard, whatever state the evidence is in
-        unfinished = workspace.runs(__version__).open_run()
-        if unfinished:
+        unfinished, ledger = workspace.runs(__version__).open_run(), workspace.ledger()
+        # Until its intent is in the log, a run has touched nothing.
+        if unfinished and ledger.contains(ledger.read(unfinished, doc.INTENT)):
             return Incomplete(f"Run {unfinished} is not finished: {error.fact}", f"lifecycle purge {unfinished}")
     return error

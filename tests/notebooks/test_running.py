@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -244,11 +245,12 @@ def test_a_kernel_that_dies_within_a_deletion_ends_with_9(clinic: Prepared) -> N
 
 
 @pytest.mark.slow
-def test_a_refused_purge_saves_its_notebook_and_ends_with_6(clinic: Prepared) -> None:
-    """A date in the future: refused by the verb inside, nothing deleted, and the file says fact and hint."""
+def test_a_refused_purge_saves_notebook_report_and_status_and_ends_with_6(clinic: Prepared) -> None:
+    """More is due than the standing approval allows: nothing deleted; whoever comes in the morning finds why."""
     wb, made_up = clinic
+    wb.approve_standing("controller", max_rows=1, max_percent=100, until=wb.today)
     before = wb.plan().before
-    done = wb.run_notebook("50_purge", {"as_of": (wb.today + timedelta(days=3)).isoformat()})
+    done = wb.run_notebook("50_purge")
     assert done.exit_code == 6
     assert done.to_json()["outcome"] == "failed"
     assert wb.plan().before == before
@@ -256,10 +258,54 @@ def test_a_refused_purge_saves_its_notebook_and_ends_with_6(clinic: Prepared) ->
     assert [one["ename"] for one in errors] == ["Refused"]
     assert errors[0]["traceback"] == [f"Refused: {errors[0]['evalue']}"]
     assert "hint:" in errors[0]["evalue"]
+    page, data = (path.read_text() for path in done.files)
+    assert "ist geplant, aber nicht begonnen; es wurde nichts gelöscht" in page
+    assert "Löschnachweis</h1>" not in page
+    tasks = next(one for one in json.loads(data)["sections"] if one["key"] == "todo")["tables"][0]["rows"]
+    assert any("prüfen und freigeben" in row[0] and row[1] == "Verantwortliche Stelle" for row in tasks)
     assert leaks(done.artefact, made_up) == 0
+    assert sum(value in page + data for value in (*made_up.canaries, *made_up.never_stored) if len(value) > 3) == 0
     status = (wb.path / "reports" / "lifecycle.prom").read_text()
     assert 'lifecycle_last_exit_code{workspace="Praxis <b>am</b> See"} 6\n' in status
+    assert done.counts["due_records"] == sum(made_up.due.values()) - sum(made_up.held.values())
     assert "last_success" not in status
+
+
+SLOWLY = """
+import pathlib, time
+import lifecycle.workbench as w
+from lifecycle.deletion import documents
+real = documents.intent
+def slowly(*words):
+    pathlib.Path("reports/ready").touch()
+    while not pathlib.Path("reports/go").exists():
+        time.sleep(0.02)
+    return real(*words)
+documents.intent = slowly
+w.Workbench.open().purge(as_of="today")
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_reaches_the_purge_inside_and_the_notebook_is_saved(clinic: Prepared) -> None:
+    """``kill PID`` of the outer process: the deletion ends at its next safe point (6), and nothing was begun."""
+    wb, made_up = clinic
+    name = written(wb, "slowly", SLOWLY)
+    call = [str(Path(sys.executable).parent / "lifecycle"), "--workspace", str(wb.path), "run", name, "--json"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (wb.path / "reports" / "ready").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        time.sleep(0.5)
+        (wb.path / "reports" / "go").touch()
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 6, err[-2000:]
+    assert err.startswith("Stopping at the next safe point")
+    said = json.loads(out)
+    assert "was stopped before anything was begun" in said["fact"]
+    assert leaks(Path(said["artefact"]), made_up) == 0
+    assert wb.purge(as_of="today").outcome == "sealed"
 
 
 # --- the whole cycle -------------------------------------------------------------------------------------
