@@ -11,6 +11,7 @@ from typing import Any
 from lifecycle.errors import ConfigurationError
 from lifecycle.report.document import Document
 from lifecycle.report.page import to_html
+from lifecycle.report.tagging import finish
 
 
 def to_pdf(document: Document) -> bytes:
@@ -25,7 +26,10 @@ def to_pdf(document: Document) -> bytes:
     html = to_html(document, paper=True)
     with _fixed_clock(int(document.facts.written_at.timestamp())):
         pdf = weasyprint.HTML(string=html.decode(), url_fetcher=_refuse).write_pdf(
-            pdf_variant="pdf/ua-1", pdf_identifier=hashlib.sha256(html).digest()[:16], custom_metadata=False
+            pdf_variant="pdf/ua-1",
+            pdf_identifier=hashlib.sha256(html).digest()[:16],
+            custom_metadata=False,
+            finisher=finish,
         )
     return bytes(pdf)
 

@@ -9,11 +9,13 @@ import sys
 import zlib
 from typing import Any
 
+import page
 import pytest
 
 from lifecycle.errors import ConfigurationError
-from lifecycle.report import render
-from lifecycle.report.sample import sample
+from lifecycle.report import render, render_paper
+from lifecycle.report.papers.sample import policy, rough_month
+from lifecycle.report.sample import sample, scenes
 
 
 def _pdf(language: str) -> bytes:
@@ -42,6 +44,52 @@ def test_a_pdf_is_tagged_and_the_same_every_time(language: str, caplog: pytest.L
     assert not re.search(rb"/URI|/JavaScript|/Launch", inside)
     assert pdf == _pdf(language)
     assert [record.getMessage() for record in caplog.records] == []
+
+
+def _breaches(pdf: bytes) -> list[str]:
+    report = page.validate_pdf_bytes(pdf, profile=page.ValidationProfile.PDF_UA_1)
+    assert report.rules.total > 100
+    return sorted({f"{one.rule_id}: {one.message}" for one in report.failures})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", ["leaks", "planned"])
+def test_a_validator_accepts_the_report_as_pdf_ua(scene: str) -> None:
+    """The 104 machine-checkable rules of an independent checker: figures described, lists whole, nothing untagged."""
+    assert _breaches(render(dict(scenes())[scene], "de", "pdf")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("paper", "facts"), [("concept", policy()), ("record", policy()), ("month", rough_month())])
+def test_a_validator_accepts_the_papers_as_pdf_ua(paper: str, facts: Any) -> None:
+    """They are set by the same page."""
+    assert _breaches(render_paper(paper, facts, "de", "pdf")) == []
+
+
+def test_the_validator_can_say_no() -> None:
+    """A picture without a description, and a list of names and values."""
+    weasyprint = pytest.importorskip("weasyprint")
+    html = (
+        "<html lang=de><title>x</title><svg width=9 height=9><path d='M0 0h9v9'/></svg><dl><div><dt>a<dd>b</div></dl>"
+    )
+    rules = " ".join(_breaches(weasyprint.HTML(string=html).write_pdf(pdf_variant="pdf/ua-1")))
+    assert "FIGURE-ALTERNATIVE-TEXT" in rules
+    assert "L-KIDS" in rules
+
+
+@pytest.mark.slow
+def test_header_cells_have_a_scope_and_margins_are_artifacts() -> None:
+    """What that checker does not look at: columns and rows are told apart, and no page repeats its foot aloud."""
+    inside = _unpacked(_pdf("de"))
+    heads = [one for one in re.findall(rb"<<.*?>>", inside, re.DOTALL) if b"/S /TH" in one]
+    assert heads
+    assert len(re.findall(rb"/S /TH\b(?!ead)", inside)) == len(re.findall(rb"/Scope /(?:Column|Row)", inside))
+    assert {b"/Column", b"/Row"} == set(re.findall(rb"/Scope (/\w+)", inside))
+    pages = len(re.findall(rb"/Type /Page\b", inside))
+    assert (
+        len(re.findall(rb"/Artifact <<.*?/Type /Pagination.*?>> BDC|/Artifact\s+<</Type /Pagination>>", inside))
+        >= pages
+    )
 
 
 @pytest.mark.parametrize(("error", "words"), [(ImportError, "weasyprint"), (OSError, "Pango")])
