@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	"$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 # What tests and the PDF report need from Debian: a browser, two independent verifiers (openssl, Go), pango, pdftotext.
-DEBIAN := chromium openssh-client openssl golang-go golang-golang-x-mod-dev \
+DEBIAN := chromium cron openssh-client openssl golang-go golang-golang-x-mod-dev \
 	libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core poppler-utils
 
 .PHONY: help setup demo test lint types bench tsa clients lock debian clean

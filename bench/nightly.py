@@ -69,7 +69,7 @@ def _result(
 
 
 def _workspace(folder: Path, scale: float) -> Path:
-    python(_CLINIC, folder, str(max(50, int(_APPOINTMENTS * scale))))
+    python(_CLINIC, folder, str(max(100, int(_APPOINTMENTS * scale))))
     return folder / "praxis"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import getpass
 import json
 import os
 import re
@@ -10,8 +11,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from configparser import ConfigParser
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +150,7 @@ def test_alarms_ask_only_for_numbers_that_are_written() -> None:
     rules = yaml.safe_load((EXAMPLES / "prometheus" / "lifecycle.rules.yaml").read_text())["groups"][0]["rules"]
     asked = {name for rule in rules for name in re.findall(r"lifecycle_\w+", rule["expr"])}
     source = (ROOT / "lifecycle" / "workbench" / "status.py").read_text()
-    written = {f"lifecycle_{name}" for name in re.findall(r'yield "(\w+)"', source)}
+    written = {f"lifecycle_{name}" for name in re.findall(r'(?:yield |append\(\()"(\w+)"', source)}
     assert asked
     assert asked <= written
     assert set(re.findall(r"`(lifecycle_\w+)`", GUIDE)) <= written
@@ -186,3 +188,59 @@ def test_the_command_of_every_example_is_carried_out(tmp_path: Path) -> None:
     assert wb.plan().due == 0
     assert log.name == f"runs-{date.today():%Y-%m}.jsonl"
     assert len(list(wb.path.glob("reports/50_purge-*.ipynb"))) == len(commands())
+
+
+IN_A_NAMESPACE = """
+mount --bind {cron_d} /etc/cron.d && mount --bind {crontab} /etc/crontab &&
+mount -t tmpfs none /var/spool/cron && mkdir -p /var/spool/cron/crontabs && mount -t tmpfs none /run &&
+exec cron -f
+"""
+
+
+def can_run_cron() -> bool:
+    """Whether cron is here, and this user may give it folders of its own."""
+    words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "true"]
+    return bool(
+        os.getuid() == 0
+        and shutil.which("cron")
+        and shutil.which("unshare")
+        and subprocess.run(words, capture_output=True).returncode == 0
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_run_cron(), reason="needs root, Debian's cron, and the right to unshare mounts")
+def test_a_real_cron_runs_the_example_and_only_one_of_two_at_once(tmp_path: Path) -> None:
+    """The shipped crontab, twice, every minute, in a namespace of its own: one run deletes, the other is refused."""
+    wb = Workbench.init(tmp_path / "praxis")
+    clinic = write_clinic(tmp_path / "files", as_of=wb.today, appointments=100)
+    wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on)
+    wb.approve_standing("controller", max_rows=10_000, max_percent=100, until=wb.today + timedelta(days=1))
+    bin_folder, text = str(Path(sys.executable).parent), CRON.replace("/srv/lifecycle/praxis", str(wb.path))
+    text = text.replace("/opt/lifecycle/bin", bin_folder).replace("MAILTO=datenschutz@example.org", 'MAILTO=""')
+    text = text.replace("17 4 * * * lifecycle ", f"* * * * * {getpass.getuser()} ")
+    line = text.splitlines()[-1]
+    errors = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    head = text.removesuffix(line + "\n")
+    (tmp_path / "cron.d").mkdir()
+    (tmp_path / "cron.d" / "lifecycle").write_text(head + "".join(f"{line} 2>> {error}\n" for error in errors))
+    (tmp_path / "crontab").write_text("")
+    script = IN_A_NAMESPACE.format(cron_d=tmp_path / "cron.d", crontab=tmp_path / "crontab")
+    words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as cron:
+        try:
+            log = wb.path / "reports" / f"runs-{date.today():%Y-%m}.jsonl"
+            until = time.monotonic() + 400
+            while not (log.is_file() and log.read_text()) and time.monotonic() < until:
+                assert cron.poll() is None, cron.stderr and cron.stderr.read()
+                time.sleep(0.5)
+            # Before the next minute begins, nobody else is started.
+            (tmp_path / "cron.d" / "lifecycle").unlink()
+        finally:
+            cron.kill()
+    said = [json.loads(one) for one in log.read_text().splitlines()]
+    assert [one["outcome"] for one in said][:1] == ["passed"]
+    assert said[0]["counts"]["deleted_records"] > 0
+    assert wb.plan().due == 0
+    refused = "".join(error.read_text() for error in errors)
+    assert "held by process" in refused

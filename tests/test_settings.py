@@ -22,6 +22,7 @@ TABLES = {
     "ledger": settings.LedgerTable,
     "ingest": settings.IngestTable,
     "run": settings.RunTable,
+    "notify": settings.NotifyTable,
 }
 
 

@@ -22,6 +22,6 @@ with DAG(
 ) as dag:
     BashOperator(
         task_id="purge",
-        bash_command="lifecycle --workspace /srv/lifecycle/praxis run 50_purge --json",
+        bash_command="lifecycle --workspace /srv/lifecycle/praxis run 50_purge --json --max-runtime 90m",
         append_env=True,
     )
