@@ -73,11 +73,12 @@ class ColumnarReader:
         doubtful = _unfit(block)
         parts: list[Parsed] = []
         left = ~doubtful
-        for lines, frame in self._uniform.read(block, doubtful):
-            sure = ~self._filled_twice(frame)
-            doubtful[lines[~sure]] = True
-            left[lines] = False
-            parts.append(self._sorted(frame.with_columns(pl.Series("line", block.numbers[lines])).filter(sure)))
+        for alike in self._uniform.read(block, doubtful):
+            sure = ~self._filled_twice(alike.values)
+            doubtful[alike.lines[~sure]] = True
+            left[alike.lines] = False
+            numbered = alike.values.with_columns(pl.Series("line", block.numbers[alike.lines]))
+            parts.append(self._sorted(numbered.filter(sure), alike.neat))
         if left.any():
             parts.append(self._parsed(block, left, doubtful))
         if doubtful.any():
@@ -170,8 +171,8 @@ class ColumnarReader:
                 twice |= (given.to_series() > 1).to_numpy()
         return twice
 
-    def _sorted(self, frame: pl.DataFrame) -> Parsed:
-        """Sort the columns of certain lines into slots and counts."""
+    def _sorted(self, frame: pl.DataFrame, neat: frozenset[str] = frozenset()) -> Parsed:
+        """Sort the columns of certain lines into slots and counts; ``neat`` columns make neat slots."""
         given_in = {slot: [one for one in columns if one in frame.columns] for slot, columns in self._dialect.slots()}
         slots = frame.select(*(pl.coalesce(found).alias(slot) for slot, found in given_in.items() if found), "line")
         rejects: list[Reject] = []
@@ -189,7 +190,9 @@ class ColumnarReader:
         for name, column in self._dialect.undeclared():
             if column in frame.columns:
                 undeclared[reportable(name)] += int(frame[column].sum() or 0)
-        return Parsed(slots, rejects, undeclared)
+        return Parsed(
+            slots, rejects, undeclared, frozenset(slot for slot, found in given_in.items() if neat.issuperset(found[:1]))
+        )
 
     def _query(self, sql: str, block: Block) -> pl.DataFrame:
         self._connection.register("lines", _as_arrow(block))

@@ -73,7 +73,7 @@ class _Readers:
     def read(self, block: Block) -> Batch:
         few = len(block.numbers) < FEW_LINES
         parsed = self._careful(block.lines()) if few else self._reader().parse(block)
-        return batch(parsed.slots, self._layout, [*block.rejects, *parsed.rejects], parsed.undeclared)
+        return batch(parsed.slots, self._layout, [*block.rejects, *parsed.rejects], parsed.undeclared, parsed.neat)
 
     def close(self) -> None:
         for reader in self._all:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,9 @@ class Layout:
     status: str = "booked"
 
 
-def normalised(slots: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[Reject]]:
+def normalised(
+    slots: pl.DataFrame, layout: Layout, neat: Collection[str] = ()
+) -> tuple[pl.DataFrame, list[Reject]]:
     """Turn slots into rows of the dataset.
 
     Parameters
@@ -38,6 +41,8 @@ def normalised(slots: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[
     slots : polars.DataFrame
         A text column for each slot that occurs (Parquet may bring times as such), and ``line`` (Int64).
     layout : Layout
+    neat : collection of str
+        Slots that are filled in every row, without whitespace around the text.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def normalised(slots: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[
         elif kind == pl.Int32:
             columns[column] = _number(slots, column, layout, bad)
         else:
-            columns[column] = _text(slots, column, layout)
+            columns[column] = _text(slots, column, layout, neat)
     rows = pl.DataFrame([series.alias(name) for name, series in columns.items()]).with_columns(_defaults(layout))
     rows = rows.select(*columns).with_columns(slots["line"])
     if bad:
@@ -60,9 +65,15 @@ def normalised(slots: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, list[
     return rows, [Reject(reason, line) for line, reason in bad.items()]
 
 
-def batch(slots: pl.DataFrame, layout: Layout, rejects: list[Reject], undeclared: dict[str, int]) -> Batch:
+def batch(
+    slots: pl.DataFrame,
+    layout: Layout,
+    rejects: list[Reject],
+    undeclared: dict[str, int],
+    neat: Collection[str] = (),
+) -> Batch:
     """Normalise one batch; rejects come out in the order of the file."""
-    rows, bad = normalised(slots, layout)
+    rows, bad = normalised(slots, layout, neat)
     every = sorted([*rejects, *bad], key=lambda reject: reject.line)
     return Batch(rows, rows.height + len(every), tuple(every), {name: n for name, n in undeclared.items() if n})
 
@@ -77,9 +88,11 @@ def _given(slots: pl.DataFrame, column: str, layout: Layout) -> list[pl.Series]:
     return [slots[name] for name in names if name in slots.columns and slots[name].null_count() < slots.height]
 
 
-def _text(slots: pl.DataFrame, column: str, layout: Layout) -> pl.Series:
+def _text(slots: pl.DataFrame, column: str, layout: Layout, neat: Collection[str] = ()) -> pl.Series:
     found: pl.Series | None = None
     for given in _given(slots, column, layout):
+        if found is None and given.name in neat:
+            return given
         if found is None:
             found = _blank_is_null(given.cast(pl.String))
         elif found.null_count():

@@ -188,11 +188,15 @@ def _text(value: Any, slot: str) -> str:
 
 @dataclass
 class Parsed:
-    """Messages sorted into slots: a frame of texts with ``line``, the rejects, the undeclared counts."""
+    """Messages sorted into slots: a frame of texts with ``line``, the rejects, the undeclared counts.
+
+    ``neat`` names slots that are known to be filled in every row, without whitespace around the text.
+    """
 
     slots: pl.DataFrame
     rejects: list[Reject] = field(default_factory=list)
     undeclared: Counter[str] = field(default_factory=Counter)
+    neat: frozenset[str] = frozenset()
 
 
 def parse(

@@ -118,6 +118,8 @@ def localised(naive: datetime, zone: tzinfo) -> datetime:
 def in_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
     """Read a column of wall-clock times (naive ``Datetime``) in a zone, as UTC microseconds."""
     naive = naive.cast(pl.Datetime("us"))
+    if zone.key == "UTC":
+        return naive.dt.replace_time_zone("UTC")
     try:
         # Polars' rules end with the century; what lies behind is read one distinct value at a time.
         ruled = naive.set(naive > _RULED, None)

@@ -35,6 +35,12 @@ _INLINE = 12
 _KEPT = np.stack([np.frombuffer((b"\xff" * length).ljust(_INLINE, b"\0"), np.uint32) for length in range(_INLINE + 1)])
 """For each length of such a text, which bits of three words belong to it."""
 
+_LATIN = 0xC3
+"""First byte of the two that make the letters from À to ÿ."""
+_SOLID = np.zeros(256, bool)
+"""Bytes that are a character of their own and no whitespace."""
+_SOLID[33:127] = True
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -58,14 +64,34 @@ class Pattern:
     quotes: int
 
 
+@dataclass(frozen=True)
+class Alike:
+    """The lines of a block that follow one pattern.
+
+    Attributes
+    ----------
+    lines : numpy array of int64
+        Their indices.
+    values : polars.DataFrame
+        A column for each path of the pattern, named and filled like those of ``Dialect.query``.
+    neat : frozenset of str
+        Columns in which no text is empty or has whitespace around it.
+    """
+
+    lines: Places
+    values: pl.DataFrame
+    neat: frozenset[str]
+
+
 @dataclass
-class Found:
-    """The lines that follow one pattern: their indices, and where their values begin and end (a row a value)."""
+class _Found:
+    """What was read of the lines that follow one pattern, piece by piece; a row for each value."""
 
     pattern: Pattern
     lines: list[Places] = field(default_factory=list)
     views: list[npt.NDArray[np.uint32]] = field(default_factory=list)
     filled: list[Mask] = field(default_factory=list)
+    neat: list[Mask] = field(default_factory=list)
 
 
 @dataclass
@@ -76,30 +102,17 @@ class UniformReader:
     wrapped: bool
     _patterns: list[Pattern] = field(default_factory=list)
 
-    def read(self, block: Block, unfit: Mask) -> list[tuple[Places, pl.DataFrame]]:
-        """Return the lines that follow a pattern, by their indices, with their values.
-
-        Parameters
-        ----------
-        block : Block
-        unfit : numpy array of bool
-            Lines that are not to be read.
-
-        Returns
-        -------
-        list of tuple of numpy array of int64 and polars.DataFrame
-            For each pattern met; the columns are named and filled like those of ``Dialect.query``, without those
-            of paths that the pattern does not have.
-        """
+    def read(self, block: Block, unfit: Mask) -> list[Alike]:
+        """Return the lines that follow a pattern, pattern by pattern; lines that are ``unfit`` are left alone."""
         if not len(block.numbers) or len(block.data) < block.ends[-1] + PADDING_BYTES:
             return []
         unfit = unfit | _uneven(block)
-        found: dict[Pattern, Found] = {}
+        found: dict[Pattern, _Found] = {}
         for first in range(0, len(block.numbers), _SLICE_LINES):
             for lines, quotes in _by_quotes(block, first, unfit):
                 for pattern, chosen, edges in self._followed(block, lines, quotes):
-                    self._take(found.setdefault(pattern, Found(pattern)), block, chosen, edges)
-        return [(np.concatenate(one.lines), self._frame(one, block)) for one in found.values()]
+                    self._take(found.setdefault(pattern, _Found(pattern)), block, chosen, edges)
+        return [self._alike(one, block) for one in found.values()]
 
     def _followed(self, block: Block, lines: Places, quotes: Places) -> Iterator[tuple[Pattern, Places, Places]]:
         """Try the known patterns with this many quotes, then learn new ones from the lines that follow none.
@@ -135,14 +148,15 @@ class UniformReader:
             return new
         return None
 
-    def _take(self, found: Found, block: Block, lines: Places, edges: Places) -> None:
+    def _take(self, found: _Found, block: Block, lines: Places, edges: Places) -> None:
         declared = np.array([self.dialect.is_declared(path) for path in found.pattern.paths], bool)
         starts, ends = edges[0::2] + 1, edges[1::2]
         found.lines.append(lines)
         found.views.append(_views(block.data, starts[declared], ends[declared]))
         found.filled.append(ends[~declared] > starts[~declared])
+        found.neat.append(_neat(block.data, starts[declared], ends[declared]))
 
-    def _frame(self, found: Found, block: Block) -> pl.DataFrame:
+    def _alike(self, found: _Found, block: Block) -> Alike:
         at = {path: str(index) for index, path in enumerate(self.dialect.paths)}
         texts = [path for path in found.pattern.paths if self.dialect.is_declared(path)]
         others = [path for path in found.pattern.paths if not self.dialect.is_declared(path)]
@@ -154,7 +168,10 @@ class UniformReader:
             at[path]: pl.Series(np.concatenate([filled[row] for filled in found.filled]))
             for row, path in enumerate(others)
         }
-        return pl.DataFrame(columns, height=sum(len(lines) for lines in found.lines))
+        lines = np.concatenate(found.lines)
+        neat = np.all(found.neat, axis=0).tolist()
+        names = frozenset(at[path] for path, is_neat in zip(texts, neat, strict=True) if is_neat)
+        return Alike(lines, pl.DataFrame(columns, height=len(lines)), names)
 
 
 def pattern_of(line: bytes, dialect: Dialect, *, wrapped: bool) -> Pattern | None:
@@ -291,7 +308,7 @@ def _same(data: bytes | bytearray, begins: Places, wanted: bytearray, mattering:
     differs = (found ^ np.frombuffer(wanted.ljust(width, b"\0"), np.uint64)) & mask
     if not differs.any():
         return np.ones(len(begins), bool)
-    return ~differs.any(axis=1)
+    return np.asarray(~differs.any(axis=1))
 
 
 def _gathered(data: bytes | bytearray, begins: Places, width: int) -> npt.NDArray[Any]:
@@ -317,6 +334,14 @@ def _views(data: bytes | bytearray, starts: Places, ends: Places) -> npt.NDArray
             view[:, 2] = np.where(long, 0, view[:, 2])
             view[:, 3] = np.where(long, begins, view[:, 3])
     return views
+
+
+def _neat(data: bytes | bytearray, starts: Places, ends: Places) -> Mask:
+    """Tell which rows of pieces are all filled, and begin and end with a character that is no whitespace for sure."""
+    text = np.frombuffer(data, np.uint8)
+    first, last = text[starts], text[ends - 1]
+    solid = (ends > starts) & (_SOLID[first] | (first == _LATIN)) & (_SOLID[last] | (text[ends - 2] == _LATIN))
+    return np.asarray(solid.all(axis=1))
 
 
 def _texts(data: bytes | bytearray, views: npt.NDArray[np.uint32]) -> pl.Series:

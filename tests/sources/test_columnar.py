@@ -19,6 +19,7 @@ from lifecycle.sources.evidence import weigh
 from lifecycle.sources.files import blocks
 from lifecycle.sources.names import Names
 from lifecycle.sources.objects import Parsed, message_line, parse
+from lifecycle.sources.uniform import FEWEST_LINES
 
 NAMES = Names("events", without=frozenset({"channel"}))
 CAREFUL = partial(parse, names=NAMES, members=message_line, command=True)
@@ -95,6 +96,59 @@ def test_any_lines_mean_the_same_both_ways(reader: ColumnarReader, many: list[by
     data = b"\n".join(many) + b"\n"
     for block, expected in zip(blocks(io.BytesIO(data)), by_line(data), strict=True):
         assert comparable(reader.parse(block)) == comparable(expected)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> bytes:
+    """Some hundred lines by up to three writers of habit, each with its own names and style, odd lines in between."""
+    chance = draw(st.randoms(use_true_random=False))
+    members = st.lists(names, min_size=1, max_size=5, unique=draw(st.booleans()))
+    writers = draw(st.lists(st.tuples(members, members, st.booleans(), st.booleans()), min_size=1, max_size=3))
+    odd = draw(st.lists(lines(), max_size=4))
+    end = draw(st.sampled_from([b"\n", b"\r\n", b" \n", b"\n\n"]))
+
+    def line() -> bytes:
+        outer, inner, wrapped, spaced = chance.choice(writers)
+        separators = (", ", ": ") if spaced else (",", ":")
+
+        def written(names: list[str]) -> str:
+            pairs = [f"{json.dumps(name)}{separators[1]}{json.dumps(chance.choice(WORDS))}" for name in names]
+            return separators[0].join(pairs)
+
+        text = "{" + written(outer)
+        text += f'{separators[0]}"body"{separators[1]}{{{written(inner)}}}}}' if wrapped else "}"
+        return text.replace("\\u00e4", "ä").replace("\\u00a0", "\u00a0").encode()
+
+    count = draw(st.integers(FEWEST_LINES, 3 * FEWEST_LINES))
+    many = [line() if chance.random() < 0.98 or not odd else chance.choice(odd) for _ in range(count)]
+    return end.join(many) + end
+
+
+WORDS = ["", " ", "x", "CREATED", "ä", "ä ", "xä", "\u00a0x", "+491713920059", "2026-05-01T07:00:00Z", 'a"b', "a\\b", "{", "a:b"]
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(logs())
+def test_lines_written_alike_mean_the_same_by_their_pattern(data: bytes) -> None:
+    """What is read by where the quotes stand is what each line says on its own; what is called neat is neat."""
+    reader = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)
+    for block, expected in zip(blocks(io.BytesIO(data)), by_line(data), strict=True):
+        parsed = reader.parse(block)
+        assert comparable(parsed) == comparable(expected)
+        for slot in parsed.neat:
+            assert all(value and value == value.strip() for value in parsed.slots[slot])
+    reader.close()
+
+
+def test_a_line_that_breaks_the_pattern_anywhere_is_not_read_by_it(reader: ColumnarReader) -> None:
+    """One byte changed at each place of one line among many that are alike: it still says what it says."""
+    line = b'{"received_at":"2026-05-01T07:00:00Z","body":{"command":"CREATED","email":"a:b","notes":""}}'
+    for place in range(len(line)):
+        odd = line[:place] + b"x" + line[place + 1 :]
+        data = b"\n".join([line] * FEWEST_LINES + [odd] + [line] * FEWEST_LINES) + b"\n"
+        (block,), (expected,) = blocks(io.BytesIO(data)), by_line(data)
+        assert comparable(reader.parse(block)) == comparable(expected), place
 
 
 def test_a_uniform_log_is_read_without_looking_at_single_lines() -> None:
