@@ -6,16 +6,21 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from bench import ingest, nightly, preview_change, purge, start
-from bench.measure import BenchError, Cost, Result
+from bench import contract_checks, ingest, mail_lint, nightly, preview_change, purge, recognisers, start
+from bench.measure import BenchError, Cost, NotInstalled, Result
 
-BENCHES = {
+BENCHES: dict[str, Callable[[Path, float, int], Result]] = {
     "start": start.measure,
+    "contract": contract_checks.measure_six,
+    "values": contract_checks.measure_values,
+    "recognisers": recognisers.measure,
     "ingest": ingest.measure,
     "purge": purge.measure,
+    "mail": mail_lint.measure,
     "preview-change": preview_change.measure,
     "nightly": nightly.measure,
     "report-html": nightly.measure_html,
@@ -44,6 +49,9 @@ def _one(name: str, parent: Path, scale: float, runs: int) -> int:
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
     try:
         result = BENCHES[name](folder, scale, runs)
+    except NotInstalled as missing:
+        print(f"{name}: not measured. {missing}", flush=True)
+        return 0
     except BenchError as error:
         print(f"{name}: not measured. {error}", file=sys.stderr, flush=True)
         return 2
@@ -57,11 +65,14 @@ def described(name: str, result: Result, *, full: bool) -> str:
     """One bench as text: both sides, the ratio of the medians, and what the limits say."""
     breaches = result.breaches()
     verdict = "above the limit: " + "; ".join(breaches) if breaches else "within the limits"
+    busy = [median(cost.cpu_seconds for cost in side) for side in (result.ours, result.peer)]
+    processor = f" (of processor seconds {busy[0] / busy[1]:.2f})" if all(busy) else ""
+    ratio = f"{result.ratio:.2f}" if result.ratio >= 0.1 else f"1/{1 / result.ratio:.0f}"
     lines = [
         f"{name}: {result.title}",
         f"  ours  {_side(result.ours)}",
         f"  peer  {_side(result.peer)}  ({result.peer_title})",
-        f"  ratio {result.ratio:.2f}; {verdict if full else 'a small size: no verdict'}",
+        f"  ratio {ratio}{processor}; {verdict if full else 'a small size: no verdict'}",
     ]
     return "\n".join([*lines, *(f"  note  {note}" for note in result.notes)])
 

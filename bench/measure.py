@@ -15,21 +15,29 @@ from statistics import median
 from typing import Any
 
 LIFECYCLE = Path(sys.executable).parent / "lifecycle"
+INSTALL = f"{sys.executable} -m pip install -e '.[bench]'"
+"""How to get the peers that are too heavy for everybody's environment."""
 
 
 class BenchError(Exception):
     """A process failed, or did not do what was to be measured."""
 
 
+class NotInstalled(BenchError):
+    """A peer is not here, and need not be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Wall seconds and peak resident memory (10**6 bytes) of one process, or of several one after another."""
+    """Wall seconds, peak resident memory (10**6 bytes) and processor seconds of one process, or of several in a row."""
 
     seconds: float
     peak_mb: float
+    cpu_seconds: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.seconds + other.seconds, max(self.peak_mb, other.peak_mb))
+        cpu = self.cpu_seconds + other.cpu_seconds
+        return Cost(self.seconds + other.seconds, max(self.peak_mb, other.peak_mb), cpu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Several runs of ours and of the peer, taken in turn."""
+    """Several runs of ours and of the peer, taken in turn. ``faults``: what else was promised and not kept."""
 
     title: str
     peer_title: str
@@ -51,6 +59,7 @@ class Result:
     peer: tuple[Cost, ...]
     limits: Limits
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -71,7 +80,8 @@ class Result:
             ("seconds", self.seconds, self.limits.seconds),
             ("MB", self.peak_mb, self.limits.peak_mb),
         )
-        return [f"{is_now:.2f} {unit}, at most {most:g}" for unit, is_now, most in asked if most and is_now > most]
+        above = [f"{is_now:.2f} {unit}, at most {most:g}" for unit, is_now, most in asked if most and is_now > most]
+        return [*above, *self.faults]
 
 
 def cost_of(command: Sequence[str | Path]) -> tuple[Cost, str]:
@@ -91,7 +101,8 @@ def cost_of(command: Sequence[str | Path]) -> tuple[Cost, str]:
         if process.returncode != 0:
             words = err.read().decode(errors="replace").strip()[-2_000:]
             raise BenchError(f"{Path(str(command[0])).name} ended with {process.returncode}: {words}")
-        return Cost(seconds, usage.ru_maxrss * 1_024 / 1e6), out.read().decode()
+        cpu = usage.ru_utime + usage.ru_stime
+        return Cost(seconds, usage.ru_maxrss * 1_024 / 1e6, cpu), out.read().decode()
 
 
 def python(code: str, *arguments: str | Path) -> tuple[Cost, str]:
