@@ -16,18 +16,27 @@ _MONTHS = {
     "sep": 9, "okt": 10, "oct": 10, "nov": 11, "dez": 12, "dec": 12,
 }  # fmt: skip
 _MONTH = r"(jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]{0,6}\.?"
+_SIGN = r" ?[.,/_|-] ?"
+_YEAR = r"((?:19|20)\d{2})"
 _DATES = (
-    ("dmy", re.compile(r"(?<!\d)(\d{1,2}) ?[./-] ?(\d{1,2}) ?[./-] ?(\d{4}|\d{2})(?!\d)")),
-    ("ymd", re.compile(r"(?<!\d)((?:19|20)\d{2}) ?[./-] ?(\d{1,2}) ?[./-] ?(\d{1,2})(?!\d)")),
-    ("dmy", re.compile(r"(?<!\d)(?<!\d )(\d{1,2}) (\d{1,2}) ((?:19|20)\d{2})(?! ?\d)")),
-    ("ymd", re.compile(r"(?<!\d)((?:19|20)\d{2})(\d{2})(\d{2})(?!\d)")),
-    ("dmy", re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")),
-    ("dMy", re.compile(rf"(?<!\d)(\d{{1,2}})\.? ?{_MONTH} ?(\d{{4}})(?!\d)", re.IGNORECASE)),
+    ("dmy", re.compile(rf"(?<!\d)(\d{{1,2}}){_SIGN}(\d{{1,2}}){_SIGN}(\d{{4}}|\d{{2}})(?!\d)")),
+    ("mdy", re.compile(rf"(?<!\d)(\d{{1,2}})/(\d{{1,2}})/{_YEAR}(?!\d)")),
+    ("ymd", re.compile(rf"(?<!\d){_YEAR}{_SIGN}(\d{{1,2}}){_SIGN}(\d{{1,2}})(?!\d)")),
+    ("dmy", re.compile(rf"(?<!\d)(?<!\d )(\d{{1,2}}) (\d{{1,2}}) {_YEAR}(?! ?\d)")),
+    ("ymd", re.compile(rf"(?<!\d){_YEAR}(\d{{2}})(\d{{2}})(?!\d)")),
+    ("dmy", re.compile(rf"(?<!\d)(\d{{2}})(\d{{2}}){_YEAR}(?!\d)")),
+    ("dMy", re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\.? ?{_MONTH},? ?(\d{{4}})(?!\d)", re.IGNORECASE)),
+    ("Mdy", re.compile(rf"{_MONTH} ?(\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})(?!\d)", re.IGNORECASE)),
 )
-_DATE_LIKELY = r"(?i)[0-9] [0-9]{1,2} (?:19|20)[0-9]{2}|[0-9] ?[./-] ?[0-9]{1,2} ?[./-] ?[0-9]{1,4}|(?:19|20)[0-9]{6}|[0-9]{4}(?:19|20)[0-9]{2}|[0-9]\.? ?(?:jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]{0,6}\.? ?[0-9]{4}"  # noqa: E501
+_DATE_LIKELY = (
+    r"(?i)[0-9] [0-9]{1,2} (?:19|20)[0-9]{2}|[0-9] ?[.,/_|-] ?[0-9]{1,2} ?[.,/_|-] ?[0-9]{1,4}|(?:19|20)[0-9]{6}"
+    r"|[0-9]{4}(?:19|20)[0-9]{2}"
+    r"|[0-9](?:st|nd|rd|th)?\.? ?(?:jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)"
+    r"|(?:jan|feb|mär|mae|mar|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[a-zä]{0,6}\.? ?[0-9]"
+)
 _BORN = re.compile(r"\bgeb|\bborn|\bdob\b|birth|\*", re.IGNORECASE)
 
-_ICD_SURE = r"(?:^|[^0-9A-Za-z.])[A-TV-Z][0-9]{2}\.(?:[0-9]{1,2}|-)[+*!†]?(?: ?[VGAZRLB]){0,2}(?:[^0-9A-Za-z@.]|$)"
+_ICD_SURE = r"(?:^|[^0-9A-Za-z.])[A-TV-Z][0-9]{2} ?\. ?(?:[0-9]{1,2}|-)[+*!†]?(?: ?[VGAZRLB]){0,2}(?:[^0-9A-Za-z@.]|$)"
 _ICD_SHORT = re.compile(r"(?<![0-9A-Za-z])[A-TV-Z]\d{2}(?:\.\d{1,2}|\.-)?[+*!†]?(?: ?[VGAZRLB]){0,2}(?![0-9A-Za-z])")
 _ICD_WORD = re.compile(
     r"\bicd|diagnos|\bdiag\b|\bdx\b|\bv\. ?a\.|\bz\. ?n\.|verdacht|zustand nach|\bv\.a\b|befund|erkrank", re.IGNORECASE
@@ -42,8 +51,13 @@ def dates_in(text: str) -> Iterator[date]:
     for order, pattern in _DATES:
         for match in pattern.finditer(text):
             first, middle, last = match.groups()
-            day, year = (last, first) if order == "ymd" else (first, last)
-            month = _MONTHS[middle.lower()] if order == "dMy" else int(middle)
+            # ISO order is read backwards, the American one has day and month changed over.
+            day, middle, year = {
+                "ymd": (last, middle, first),
+                "mdy": (middle, first, last),
+                "Mdy": (middle, first, last),
+            }.get(order, (first, middle, last))
+            month = _MONTHS.get(middle.lower()) or int(middle)
             for century in ("19", "20") if len(year) == 2 else ("",):
                 try:
                     yield date(int(century + year), month, int(day))
@@ -86,6 +100,9 @@ def _birth_date_in(text: str, own: list[date]) -> bool:
         "geb. 01021980",
         "19800201",
         "Müller *1. Februar 1980",
+        "February 1st, 1980",
+        "02/21/1980",
+        "01_02_1980",
         "01/02/1980",
         ("mobile", "01.02.1980"),
         ("appointment_uid", "geb-19800201"),
@@ -121,18 +138,32 @@ def _born(text: str | None, own: list[datetime | None], field: str) -> bool:
 @value_check(
     "icd-10",
     severity=Severity.ERROR,
-    fields=(*NAMES, "calendar_ref", "service_id", "location", "status"),
+    fields=(*NAMES, "mobile", "calendar_ref", "service_id", *WORDS),
     good=("A38", "Müller", "P12", "Haus B12", ("service_id", "A12")),
-    bad=("F32.1", "Müller F32.1 G", "S51.9 GL", "Diagnose A38", "V.a. I64", "(I21.9 A)", ("service_id", "F41.1")),
+    bad=(
+        "F32.1",
+        "Müller F32.1 G",
+        "S51.9 GL",
+        "Diagnose A38",
+        "V.a. I64",
+        "(I21.9 A)",
+        "f32.1",
+        "F32 . 1",
+        ("service_id", "F41.1"),
+    ),
     sentence=(
         "A diagnosis code (ICD-10-GM) stands in a field.",
         "In einem Feld steht ein Diagnoseschlüssel (ICD-10-GM).",
     ),
 )
-def icd_10(text: pl.Expr, _field: str) -> pl.Expr:
-    """With a decimal always; without one only beside a word that says so, since A38 is also a motorway."""
+def icd_10(text: pl.Expr, field: str) -> pl.Expr:
+    """With a decimal always; without one only beside a word that says so, since A38 is also a motorway.
+
+    In names small letters count, too; in keys v10.2 may be a version.
+    """
     beside = exactly(text, text.str.contains(r"[A-TV-Z][0-9]{2}"), _says(_ICD_WORD, _ICD_SHORT))
-    return text.str.contains(_ICD_SURE) | beside
+    sure = f"(?i){_ICD_SURE}" if field in NAMES else _ICD_SURE
+    return text.str.contains(sure) | beside
 
 
 @value_check(

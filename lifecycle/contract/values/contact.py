@@ -32,18 +32,30 @@ _PHONE_ALONE = re.compile(
 )
 """Not the middle of a longer number that is spelled in groups."""
 
-_EMAIL = r"(?i)[0-9a-z_%+-][0-9a-z._%+-]*(?:@| ?[(\[{] ?(?:at|ät) ?[)\]}] ?)[0-9a-z-]+(?:\.| ?[(\[{] ?(?:dot|punkt) ?[)\]}] ?)[a-z]{2,}"  # noqa: E501
-
 _TLDS = "de|com|org|net|eu|info|io|at|ch|app|test|invalid"
-_URL = rf"(?i)https?:|ftp:|www\.|\b[0-9a-z-]{{2,}}\.(?:{_TLDS})(?:[/?#:]|$|[ ),;])"
+_MORE_TLDS = "online|site|shop|xyz|me|tv|health|care|clinic|doctor|berlin|hamburg|koeln|bayern|tirol|wien|cloud|dev"
+"""These are names too (Dr.Berlin), so they count only with something behind them."""
+
+_LOCAL = "[0-9a-z_%+-][0-9a-z._%+-]*"
+_AT, _DOT = r" ?@ ?| ?[(\[{] ?(?:at|ät) ?[)\]}] ?", r"\.| ?[(\[{] ?(?:dot|punkt) ?[)\]}] ?"
+_EMAIL = (
+    rf"(?i){_LOCAL}(?:{_AT})[0-9a-z-]+(?:{_DOT})[a-z]{{2,}}"
+    rf"|{_LOCAL} at (?:[0-9a-z-]+\.)+(?:{_TLDS})(?:[^0-9a-z]|$)"
+)
+
+_URL = (
+    rf"(?i)https?:|h..ps?://|ftp:|www(?:\.|\[\.\]|\(\.\))|\b[0-9a-z-]{{2,}}\.(?:{_TLDS})(?:[/?#:]|$|[ ),;])"
+    rf"|\b[0-9a-z-]{{2,}}\.(?:{_MORE_TLDS})[/?#:]"
+)
 _URL_IN_IDS = r"(?i)https?:|ftp:|www\."
 
 _TAN_WORD = r"(?i)(?:^|[^a-z])tan(?:[-_ ]?(?:code|nr|nummer))?[ :=#-]{1,3}[0-9a-z]{6,12}(?:[^0-9a-z]|$)"
 _TAN_LINK = r"(?i)arztkonsultation\.de|[?&](?:tan|tid|token|pin)=|%?meetingpassword%?|/video/|beitritts-?link"
-_TWELVE = r"(?:^|[^0-9A-Za-z])(?:[0-9A-Za-z]{12}|[0-9A-Z]{4}[ -][0-9A-Z]{4}[ -][0-9A-Z]{4})(?:[^0-9A-Za-z]|$)"
-_TWELVE_ALONE = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9A-Za-z]{12}|[0-9A-Z]{4}[ -][0-9A-Z]{4}[ -][0-9A-Z]{4})(?![0-9A-Za-z])"
+_CODE = "[0-9A-Za-z]{12}|" + "|".join(
+    rf"[0-9A-Z]{{{size}}}(?:[ .-][0-9A-Z]{{{size}}}){{{12 // size - 1}}}" for size in (2, 3, 4, 6)
 )
+_TWELVE = rf"(?:^|[^0-9A-Za-z])(?:{_CODE})(?:[^0-9A-Za-z]|$)"
+_TWELVE_ALONE = re.compile(rf"(?<![0-9A-Za-z])(?:{_CODE})(?![0-9A-Za-z])")
 _CHANGE = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 
 
@@ -131,11 +143,13 @@ def phone_in_text(text: pl.Expr, field: str) -> pl.Expr:
     "email-in-text",
     severity=Severity.ERROR,
     fields=(*_TEXTS, "mobile"),
-    good=("Anna", "A. Müller", "van der Berg"),
+    good=("Anna", "A. Müller", "van der Berg", "Anna at St.Anna"),
     bad=(
         "anna@example.org",
         "Müller anna.m@example.com",
         "anna (at) example.org",
+        "anna at example.org",
+        "anna @ example.org",
         "anna@exаmple.org",
         "anna\u200b@example.org",
         ("mobile", "a@example.org"),
@@ -154,11 +168,20 @@ def email_in_text(text: pl.Expr, _field: str) -> pl.Expr:
     "url",
     severity=Severity.ERROR,
     fields=("last_name", "first_name", "email", "mobile", "appointment_uid", "calendar_ref", "service_id", *WORDS),
-    good=("St. Clair", "A.Müller", ("email", "anna@example.org"), ("appointment_uid", "abc@etermin.net"), "Anna M."),
+    good=(
+        "St. Clair",
+        "A.Müller",
+        "Dr.Berlin",
+        ("email", "anna@example.org"),
+        ("appointment_uid", "abc@etermin.net"),
+        "Anna M.",
+    ),
     bad=(
         "https://example.org/x",
         "www.example.org",
         "example.org/termin",
+        "termin.online/17",
+        "www[.]example.org",
         "Müller http://a.b",
         ("email", "http://example.org"),
         ("appointment_uid", "https://example.org/1"),
@@ -182,6 +205,8 @@ def url(text: pl.Expr, field: str) -> pl.Expr:
         "a7k2m9q4x1zp",
         "TAN: A7K2M9Q4X1ZP",
         "A7K2-M9Q4-X1ZP",
+        "A7K-2M9-Q4X-1ZP",
+        "A7K2M9 Q4X1ZP",
         "tan=abcdefgh1234",
         ("appointment_uid", "https://www.arztkonsultation.de/?tan=A7K2M9Q4X1ZP"),
         ("mobile", "A7K2M9Q4X1ZP"),
@@ -201,5 +226,5 @@ def tan_or_link(text: pl.Expr, field: str) -> pl.Expr:
 
 
 def _mixed(value: str) -> bool:
-    found = (re.sub(r"[ -]", "", match[0]) for match in _TWELVE_ALONE.finditer(value))
+    found = (re.sub(r"[ .-]", "", match[0]) for match in _TWELVE_ALONE.finditer(value))
     return any(len(_CHANGE.findall(code)) >= 2 for code in found)

@@ -18,9 +18,11 @@ _SEP = "[^0-9A-Za-z]{0,3}"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 _KVNR_LIKELY = f"[A-Za-z](?:{_SEP}[0-9]){{9}}"
-_KVNR = re.compile(rf"(?=((?:(?<![A-Za-z])[A-Za-z]{_SEP}|(?<=[a-zß-ÿ])[A-Z]{_SEP}|[A-Za-z])\d(?:{_SEP}\d){{8}})(\d*))")
+_KVNR = re.compile(
+    rf"(?=((?:(?<![A-Za-z])[A-Za-z]{_SEP}|(?<=[a-zß-ÿ])[A-Z]{_SEP}|[A-Za-z])\d(?:{_SEP}\d){{8}})(\d*)((?:{_SEP}\d)*))"
+)
 """The letter stands alone, touches its digits or is a capital after small ones: the end of a name is none of it."""
-_KVNR_ALONE = re.compile(r"(?<![0-9A-Za-z])([A-Za-z](?:[^0-9A-Za-z]?\d){9})((?:\d{10}|\d{20})?)(?!\d)")
+_KVNR_ALONE = re.compile(r"(?<![0-9A-Za-z])([A-Za-z](?:[^0-9A-Za-z]?\d){9})(\d*)((?:[^0-9A-Za-z]?\d)*)")
 """In ids a letter with nine digits is common: there the number must stand alone."""
 
 _IBAN_LIKELY = f"(?i)[A-Z]{_SEP}[A-Z](?:{_SEP}[0-9]){{2}}(?:{_SEP}[0-9A-Z]){{11}}"
@@ -31,13 +33,15 @@ _IBAN_LENGTHS = {
     "TR": 26, "HR": 21, "RO": 24, "BG": 22, "SI": 19, "LT": 20, "LV": 21, "EE": 20, "CY": 28, "MT": 31,
 }  # fmt: skip
 
-_TAX_LIKELY = r"(?:^|[^0-9A-Za-z+])[1-9](?:[ ./_-]{0,3}[0-9]){10}(?:[^0-9]|$)"
-_TAX = re.compile(r"(?<![0-9A-Za-z+])[1-9](?:[ ./_-]{0,3}\d){10}(?!\d)")
+_TAX_LIKELY = r"(?:^|[^0-9A-Za-z+])[1-9](?:[ .,:;/|*_-]{0,3}[0-9]){10}(?:[^0-9]|$)"
+_TAX = re.compile(r"(?<![0-9A-Za-z+])[1-9](?:[ .,:;/|*_-]{0,3}\d){10}(?!\d)")
 _TAX_WORD = re.compile(r"steuer|idnr|tax|\btin\b|ident", re.IGNORECASE)
 _MOBILE_WITHOUT_ZERO = re.compile(r"1[567]")
 
-_NINE_LIKELY = r"(?:^|[^0-9+])[0-9](?:[ ./_-]?[0-9]){8}(?:[^0-9]|$)"
-_NINE = re.compile(r"(?<![0-9A-Za-z+])(?<![0-9][ ./_-])(?<!\b[A-Za-z][ ./_-])\d(?:[ ./_-]?\d){8}(?![ ./_-]?\d)")
+_NINE_LIKELY = r"(?:^|[^0-9+])[0-9](?:[ .,:;/|*_-]?[0-9]){8}(?:[^0-9]|$)"
+_NINE = re.compile(
+    r"(?<![0-9A-Za-z+])(?<![0-9][ ./_-])(?<!\b[A-Za-z][ ./_-])\d(?:[ .,:;/|*_-]?\d){8}(?![ .,:;/|*_-]?\d)"
+)
 _DOCTOR_WORD = re.compile(r"\bl?arzt-?n|\blanr|\bbsnr|\bn?bsnr|betriebsst", re.IGNORECASE)
 
 
@@ -88,8 +92,9 @@ def lanr_holds(number: str) -> bool:
 
 
 def _is_kvnr(match: re.Match[str]) -> bool:
-    """Nine digits, or those of the long forms (20 and 30 places), no other number of them."""
-    return len(match[2]) in (0, 10, 20) and kvnr_holds(_compact(match[1]))
+    """Nine digits, or those of the long forms (20 and 30 places, in groups too), no other number of them."""
+    behind = len(match[2]) in (0, 10, 20) or len(match[2] + _compact(match[3])) in (10, 20)
+    return behind and kvnr_holds(_compact(match[1]))
 
 
 def _ibans(text: str, *, alone: bool) -> list[tuple[int, int]]:
@@ -144,11 +149,9 @@ def kvnr(text: pl.Expr, field: str) -> pl.Expr:
     def holds(value: str) -> bool:
         if field in IDS and _UUID.fullmatch(value):
             return False
-        ibans = _ibans(value, alone=False)
-        return any(
-            _is_kvnr(match) and not any(begin <= match.start(1) < end for begin, end in ibans)
-            for match in pattern.finditer(value)
-        )
+        places = [match.start(1) for match in pattern.finditer(value) if _is_kvnr(match)]
+        ibans = _ibans(value, alone=False) if places else []  # the rest of an account's number is none
+        return any(not any(begin <= place < end for begin, end in ibans) for place in places)
 
     return exactly(text, text.str.contains(_KVNR_LIKELY), holds)
 

@@ -16,11 +16,20 @@ _LATIN = {
     "ɑ": "a", "ı": "i", "ℓ": "l", "ǃ": "!", "·": ".", "․": ".", "。": ".", "，": ",", "⁄": "/", "∕": "/", "‚": ",",
     "⓪": "0", "‘": "'", "’": "'", "´": "'", "`": "'", "ʼ": "'", "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-",
     "―": "-", "−": "-", "ー": "-", "˗": "-", "⁃": "-", "ᐨ": "-", "ㅤ": "", "﹫": "@", "•": ".", "ꓸ": ".",
-    "Ꭺ": "A", "Ᏼ": "B", "Ꮯ": "C", "Ꭼ": "E", "Ꮋ": "H", "Ꮶ": "K", "Ꮇ": "M", "Ꮲ": "P", "Ꭲ": "T", "Ꮓ": "Z",
+    "Ү": "Y", "Ғ": "F", "Ԁ": "d", "ⅼ": "l",
+    # Cherokee and Lisu
+    **dict(zip("ᎪᏴᏟᎠᎬᏀᎻᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃ", "ABCDEGHJKLMPRSTVWZ", strict=True)),
+    **dict(zip("ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ", strict=True)),
 }  # fmt: skip
 
-_FIRST_DIGITS = (0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50)
-"""Where other scripts keep their zero; NFKC leaves these digits as they are."""
+_FIRST_DIGITS = (
+    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6, 0x0E50,
+    0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50,
+    0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0,
+    0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60,
+    0x16AC0, 0x16B50, 0x1E140, 0x1E2F0, 0x1E950,
+)  # fmt: skip
+"""Where every other script of Unicode keeps its zero; NFKC leaves these digits as they are. A test counts them."""
 
 _DIGITS = {chr(zero + i): str(i) for zero in _FIRST_DIGITS for i in range(10)}
 

@@ -31,7 +31,7 @@ _NAME = rf"^[{_L}]+(?:[-'’][{_L}]+)*$"
 _NAMES = rf"^[{_L}]+\.?(?:[ '’-][{_L}]+(?:[-'’][{_L}]+)*\.?)+$"
 _ROOM = rf"^[{_L}]+\.?(?:[ -][{_L}]+\.?)*(?:[ -][0-9]{{1,4}})?$"
 _PLACE_OR_AGE = (
-    "(?i)str|gasse|weg|allee|platz|ring|damm|ufer|pfad|steig|chaussee|promenade|road|avenue|[0-9]{5}|alter|age|jahr|jg"
+    "(?i)str|gasse|weg|allee|platz|ring|damm|ufer|pfad|steig|stieg|twiete|brücke|siedlung|kai|passage|zeile|chaussee|promenade|road|avenue|[0-9]{5}|alter|age|jahr|jg"
     "|(?:^| )(?:am|an|auf|im|in|unter|zum|zur) "
 )
 _EMAIL = r"^[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}$"

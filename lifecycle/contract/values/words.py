@@ -22,10 +22,11 @@ from lifecycle.model import Severity
 _TEXTS = (*NAMES, "service_id", "calendar_ref", *WORDS)
 
 _L = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
+_HOUSE = r"(?:,? ?(?:nr|no|hausnr|hausnummer)\.? ?|, ?| ?)[0-9]{1,4} ?[a-z]?(?:[^0-9a-z]|$)"
 _STREET = (
-    rf"(?i)(?:[{_L}]{{2,}}[ -]?(?:straße|strasse|str\.?|gasse|weg|allee|platz|ring|damm|ufer|pfad|steig"
-    rf"|chaussee|promenade|road|street|avenue)"
-    rf"|\b(?:am|an der|auf der|im|in der|unter den|zum|zur) [{_L}]{{3,}}) ?[0-9]{{1,4}} ?[a-z]?(?:[^0-9a-z]|$)"
+    rf"(?i)(?:[{_L}]{{2,}}[ -]?(?:straße|strasse|str\.?|gasse|weg|allee|platz|ring|damm|ufer|pfad|steig|stieg|stiege"
+    rf"|twiete|brücke|siedlung|kai|passage|zeile|chaussee|promenade|road|street|avenue)"
+    rf"|\b(?:am|an der|auf der|im|in der|unter den|zum|zur) (?:[{_L}]{{2,}} )?[{_L}]{{3,}}){_HOUSE}"
     rf"|[{_L}]{{3,}}str\.(?:[^{_L}]|$)"
 )
 _POSTCODE = rf"(?:^|[^0-9A-Za-z])(?:D-?|DE-?)?[0-9]{{5}},? [{_L}][{_L}.-]{{2,}}"
@@ -98,6 +99,10 @@ _SENTENCE = _word(FREE_TEXT)
         "12345 Musterstadt",
         "D-12345 Berlin",
         "Am Markt 4",
+        "Am Alten Markt 36",
+        "Lindenallee Nr. 5",
+        "Schillerplatz, 15",
+        "Feldstieg 140",
         "Müller, Hauptstrasse 12",
         ("location", "Hauptstraße 12"),
         ("mobile", "Hauptstraße 12"),
