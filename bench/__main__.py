@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from bench import contract_checks, ingest, mail_lint, nightly, preview_change, purge, recognisers, start
+from bench import contract_checks, evidence, ingest, mail_lint, nightly, preview_change, purge, recognisers, start
 from bench.measure import BenchError, Cost, NotInstalled, Result
 
 BENCHES: dict[str, Callable[[Path, float, int], Result]] = {
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[Path, float, int], Result]] = {
     "nightly": nightly.measure,
     "report-html": nightly.measure_html,
     "report-pdf": nightly.measure_pdf,
+    **evidence.BENCHES,
 }
 WORK = Path(__file__).parent / "work"
 

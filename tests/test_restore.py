@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from lifecycle.deletion import documents as doc
@@ -101,7 +102,8 @@ def test_a_store_that_was_not_restored_passes(clinic: Clinic) -> None:
     clinic.purge()
     seen = clinic.wb.restore_check()
     assert (seen.outcome, seen.overdue, seen.resurrected, seen.missing_runs) == ("passed", 0, 0, ())
-    assert (seen.known_until, seen.keys) == (START.date(), 1)
+    assert (seen.known_until, seen.asked) == (START.date(), ())
+    assert clinic.wb.restore_check(every_key=True).asked == ("2026-08-01-a",)
 
 
 def test_check_tells_how_old_the_store_is(restored: Clinic) -> None:
@@ -109,9 +111,27 @@ def test_check_tells_how_old_the_store_is(restored: Clinic) -> None:
     seen = restored.wb.restore_check()
     assert (seen.outcome, seen.overdue, seen.resurrected) == ("failed", 3, 0)
     assert (seen.known_until, seen.missing_runs) == (None, ("2026-08-01-a",))
+    assert (seen.at_least_days_old, seen.at_most_days_old) == (1, None)
     assert {"resurrected": 0, "overdue": 3}.items() <= seen.to_json().items()
-    with pytest.raises(FindingsFailed):
+    with pytest.raises(
+        FindingsFailed, match="saved at least 1 days ago and does not know what was erased since: 2026-08-01-a"
+    ):
         seen.raise_if_failed()
+
+
+def test_check_tells_between_which_runs_the_store_was_saved(clinic: Clinic) -> None:
+    """After the first, nine days ago, and before the second, six days ago."""
+    clinic.book(100, 95)
+    clinic.purge()
+    clinic.wait(3)
+    clinic.book(100, first=3)
+    clinic.back_up()
+    clinic.purge()
+    clinic.wait(6)
+    clinic.bring_back()
+    seen = clinic.wb.restore_check()
+    assert (seen.at_least_days_old, seen.at_most_days_old, seen.known_until) == (6, 9, START.date())
+    assert "saved 6 to 9 days ago" in str(seen.problem())
 
 
 def test_verify_fails_until_apply_and_passes_afterwards(restored: Clinic) -> None:
@@ -150,6 +170,52 @@ def test_what_had_been_erased_goes_although_the_rule_has_become_longer(clinic: C
     assert clinic.wb.verify().outcome == "passed"
 
 
+def test_only_runs_that_can_have_come_back_are_asked(clinic: Clinic) -> None:
+    """Those of which the store has lost the marker, until a restore run has asked them and nothing was held."""
+    clinic.rule(60)
+    clinic.book(80, 70, 10)
+    clinic.back_up()
+    clinic.purge()
+    clinic.rule(90)
+    assert clinic.wb.restore_check().asked == ()
+    clinic.bring_back()
+    assert clinic.wb.restore_check().asked == ("2026-08-01-a",)
+    hold = clinic.wb.hold_add("uid-of-visit-00001", "legal-claims").holds[0].number
+    with pytest.raises(Refused) as refused:
+        clinic.wb.restore_apply()
+    clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+    assert clinic.wb.restore_apply().deleted == 1
+    clinic.wb.hold_lift(hold)
+    seen = clinic.wb.restore_check()
+    assert (seen.asked, seen.resurrected, seen.missing_runs) == (("2026-08-01-a",), 1, ())
+    with pytest.raises(Refused) as refused:
+        clinic.wb.restore_apply()
+    clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+    assert clinic.wb.restore_apply().deleted == 1
+
+
+def test_rows_that_somebody_copied_back_by_hand_are_found_by_every_key(clinic: Clinic) -> None:
+    """The marker is there, so no restore is seen; asked about, the keys know the rows, and they go."""
+    clinic.rule(60)
+    clinic.book(80, 70, 10)
+    clinic.back_up()
+    clinic.purge()
+    clinic.rule(90)
+    with duckdb.connect(clinic.store) as db:
+        db.execute(f"ATTACH '{clinic.drawer}' AS old (READ_ONLY)")
+        db.execute(
+            "INSERT INTO appointments SELECT * FROM old.appointments ANTI JOIN appointments USING (appointment_uid)"
+        )
+    assert clinic.wb.restore_check().outcome == "passed"
+    assert clinic.wb.restore_check(every_key=True).resurrected == 2
+    with pytest.raises(Refused) as refused:
+        clinic.wb.restore_apply(every_key=True)
+    clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+    done = clinic.wb.restore_apply(every_key=True)
+    assert (done.deleted, done.resurrected) == (2, 2)
+    assert clinic.wb.restore_check(every_key=True).outcome == "passed"
+
+
 def test_an_aborted_runs_tombstones_condemn_nobody(clinic: Clinic) -> None:
     """It deleted nothing, so nothing of it can have come back."""
     clinic.rule(60)
@@ -171,7 +237,7 @@ def test_an_aborted_runs_tombstones_condemn_nobody(clinic: Clinic) -> None:
     ledger.write_proof(plan.run_id, doc.ABORTED)
     assert ledger.holds_tombstone_key(plan.run_id)
     clinic.rule(90)
-    seen = clinic.wb.restore_check()
+    seen = clinic.wb.restore_check(every_key=True)
     assert (seen.keys, seen.resurrected) == (0, 0)
 
 

@@ -47,19 +47,25 @@ def hold_list(as_json: AsJson = False) -> None:
     tell(workbench().hold_list(), as_json)
 
 
+EveryKey = Annotated[
+    bool, typer.Option("--every-key", help="Also where a copy was made by hand: ask every living key.")
+]
+
+
 @restore_app.command("check")
-def restore_check(as_json: AsJson = False) -> None:
+def restore_check(every_key: EveryKey = False, as_json: AsJson = False) -> None:
     """Tell how old a restored store is, what is overdue in it, and what came back although it had been erased."""
-    tell(workbench().restore_check(), as_json)
+    tell(workbench().restore_check(every_key=every_key), as_json)
 
 
 @restore_app.command("apply")
 def restore_apply(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="Default: the plan that still fits.")] = None,
+    every_key: EveryKey = False,
     as_json: AsJson = False,
 ) -> None:
     """Erase what a restore brought back, as an ordinary, evidenced run."""
-    tell(workbench().restore_apply(run), as_json)
+    tell(workbench().restore_apply(run, every_key=every_key), as_json)
 
 
 @key_app.command("rotate")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+import polars as pl
 
 from lifecycle.model import Erased, Outcome, Residual, Rule, StoreCounts, Verified, as_json, from_json
 
@@ -27,6 +29,7 @@ VERIFIED = "5-verified.json"
 RECORD = "6-record.json"
 ABORTED = "6-aborted.json"
 PROOF = ".tlog-proof"
+_TOMBSTONES_A_PIECE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +280,12 @@ def aborted(
         "recordedAt": at,
     }
     return _statement(subjects, predicate)
+
+
+def lines(tombstones: pl.Series) -> Iterator[str]:
+    """Give the tombstones one by one; out of the series in pieces, which is several times faster."""
+    for piece in tombstones.to_frame().iter_slices(_TOMBSTONES_A_PIECE):
+        yield from piece.to_series().to_list()
 
 
 def to_bytes(table: Any) -> bytes:

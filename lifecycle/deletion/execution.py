@@ -107,7 +107,7 @@ class Execution:
                 self._safe_point()
                 done[name] = erasing.commit(order)
         erased = tuple(one for one in done.values() if one is not None)
-        self._write_down(self._order(key, due), erased)
+        self._write_down(order, erased)
         return erased
 
     def _due(self) -> Mapping[str, Cutoffs]:
@@ -132,7 +132,7 @@ class Execution:
 
     def _write_intent(self, tombstones: pl.Series, key: bytes) -> None:
         plan = self._plan
-        if self._digests.due_set(key, tombstones) != plan.due_set:
+        if self._digests.due_set(key, doc.lines(tombstones)) != plan.due_set:
             change = tombstones.len() - plan.count
             what = "the due rows changed"
             if change:
@@ -143,7 +143,9 @@ class Execution:
         subjects: dict[str, bytes | str] = {doc.PLAN: plan.to_bytes()}
         if plan.count:
             subjects[doc.APPROVAL] = self._ledger.read(self._run_id, doc.APPROVAL)
-            subjects[doc.TOMBSTONES] = self._ledger.write_lines_once(self._run_id, doc.TOMBSTONES, tombstones)
+            subjects[doc.TOMBSTONES] = self._ledger.write_lines_once(
+                self._run_id, doc.TOMBSTONES, doc.lines(tombstones)
+            )
         intent = doc.intent(self._run_id, plan.count, subjects, self._now())
         self._ledger.write_once(self._run_id, doc.INTENT, intent)
 

@@ -1,6 +1,7 @@
 """After a backup came back: how old the store is, and which sealed runs can tell what should not be in it.
 
 A key is asked only for what a SEALED run erased, never an aborted one, and only about rows that the rule leaves.
+Asking costs seconds a key and million rows, so the keys of runs that cannot have come back are not asked.
 """
 
 from __future__ import annotations
@@ -57,13 +58,29 @@ def missing_markers(ledger: Ledger, stores: Iterable[Store]) -> tuple[str, ...]:
     )
 
 
-def explained(ledger: Ledger, marked: frozenset[str]) -> frozenset[str]:
+def explained(ledger: Ledger, marked: frozenset[str], *, nothing_held: bool = False) -> frozenset[str]:
     """Name the runs whose missing marker a sealed restore run explains.
 
-    That run's own marker must be in the store: another restore takes it away, and with it the explanation.
+    That run's own marker must be in the store: another restore takes it away, and with it the explanation. With
+    ``nothing_held``, only those of which no row that came back can have stayed because of a hold.
     """
     found: set[str] = set()
     for run_id in marked:
         if doc.PLAN in ledger.listing(run_id) and sealed(ledger, run_id):
-            found.update(Plan.from_bytes(ledger.read(run_id, doc.PLAN)).missing_markers)
+            plan = Plan.from_bytes(ledger.read(run_id, doc.PLAN))
+            found.update(plan.missing_markers if not (nothing_held and plan.held) else ())
     return frozenset(found)
+
+
+def runs_to_ask(ledger: Ledger, stores: Iterable[Store]) -> tuple[str, ...]:
+    """Name the living runs whose rows a restore can have brought back: some store has lost their marker.
+
+    A run's marker and the absence of its rows are one commit, so a copy that brings back the rows brings back a store
+    without the marker; and what arrives later has to pass every living key at the door. A restore run that explains
+    a missing marker has asked that run already, and what came back is gone, but for what a hold kept.
+    """
+    open_yet = set[str]()
+    for store in stores:
+        settled = explained(ledger, store.runs(), nothing_held=True)
+        open_yet.update(set(missing_markers(ledger, [store])) - settled)
+    return tuple(run_id for run_id in living_runs(ledger) if run_id in open_yet)

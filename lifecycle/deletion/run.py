@@ -92,10 +92,10 @@ class DeletionRuns:
 
     # --- plan --------------------------------------------------------------------------------------
 
-    def plan(self, as_of: date, trigger: str = "request") -> Plan:
+    def plan(self, as_of: date, trigger: str = "request", rests_on: tuple[str, ...] = ()) -> Plan:
         """Plan what must go at ``as_of``, in every store, and write it down.
 
-        With the trigger ``restore``, rows that a sealed run erased before must go, too, whatever the rule says.
+        After a restore, rows that one of the runs ``rests_on`` erased must go, too, whatever the rule says.
 
         Raises
         ------
@@ -106,7 +106,6 @@ class DeletionRuns:
         with self._ledger.locked():
             run_id = self._ledger.new_run_id(as_of)
             after_restore = trigger == restore.TRIGGER
-            rests_on = restore.living_runs(self._ledger) if after_restore else ()
             due = restore.with_tombstones(self._cutoffs(as_of), self._ledger, rests_on)
             # A store that cannot be read must not leave a key without a plan behind.
             counts = tuple(each for store in self._stores for each in store.counts(due))
@@ -119,7 +118,7 @@ class DeletionRuns:
                 policy_sha256=self._policy.sha256,
                 rules=tuple(self._policy.rules.values()),
                 stores=counts,
-                due_set=self._digests.due_set(key, tombstones),
+                due_set=self._digests.due_set(key, doc.lines(tombstones)),
                 count=tombstones.len(),
                 tombstone_key_id=doc.sha256_hex(key)[:16],
                 tool_version=self._policy.tool_version,
@@ -305,28 +304,28 @@ class DeletionRuns:
 
     # --- after a restore, and in the course of time --------------------------------------------------
 
-    def pending_restore(self) -> Plan | None:
-        """Return the latest plan of a restore that still fits: nothing has begun, and the same rows would go."""
+    def pending_restore(self, rests_on: tuple[str, ...]) -> Plan | None:
+        """Return the latest plan of a restore that still fits: it asks the same runs, and the same rows would go."""
         for run_id in reversed(self._ledger.runs()):
             listing = self._ledger.listing(run_id)
             if doc.PLAN not in listing or doc.INTENT in listing:
                 continue
             plan = Plan.from_bytes(self._ledger.read(run_id, doc.PLAN))
             if plan.trigger == restore.TRIGGER:
-                return plan if self._fits(plan, approved=doc.APPROVAL in listing) else None
+                return plan if self._fits(plan, rests_on, approved=doc.APPROVAL in listing) else None
         return None
 
-    def _fits(self, plan: Plan, *, approved: bool) -> bool:
+    def _fits(self, plan: Plan, rests_on: tuple[str, ...], *, approved: bool) -> bool:
         young = self._now() - plan.planned_at <= timedelta(days=self._policy.plan_days)
         if not young or plan.policy_sha256 != self._policy.sha256 or not (approved or plan.as_of == self._today()):
             return False
-        if plan.rests_on != restore.living_runs(self._ledger):
+        if plan.rests_on != rests_on:
             return False
         if plan.missing_markers != restore.missing_markers(self._ledger, self._stores):
             return False
         key = self._ledger.tombstone_key(plan.run_id)
         due = restore.with_tombstones(self._cutoffs(plan.as_of), self._ledger, plan.rests_on)
-        return self._digests.due_set(key, self._tombstones(due, key)) == plan.due_set
+        return self._digests.due_set(key, doc.lines(self._tombstones(due, key))) == plan.due_set
 
     def keys_due(self) -> tuple[str, ...]:
         """Name the runs whose tombstone key has outlived its purpose by today."""

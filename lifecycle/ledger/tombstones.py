@@ -10,10 +10,13 @@ import hmac
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from itertools import islice
+from operator import lt
 
 KEY_BYTES = 32
 TOMBSTONE_LABEL = b"deletion-tombstone/v1\0"
 RETAINED_SET_LABEL = b"deletion-retained-set/v1\0"
+_TOMBSTONES_A_PIECE = 10_000
 
 Value = str | int | datetime | date | None
 
@@ -90,12 +93,15 @@ def due_set(key: bytes, tombstones: Iterable[str]) -> str:
         A tombstone out of order, repeated, or of another form.
     """
     digest = hmac.new(_need_key(key), digestmod=sha256)
-    last = ""
-    for each in tombstones:
-        if each <= last or len(each) != 64 or not each.isascii():
+    stream, last = iter(tombstones), ""
+    while piece := list(islice(stream, _TOMBSTONES_A_PIECE)):
+        text = "\n".join(piece) + "\n"
+        in_order = all(map(lt, [last, *piece[:-1]], piece))
+        all_of_64 = text[64::65].count("\n") == text.count("\n") == len(piece)
+        if not (in_order and all_of_64 and text.isascii() and len(text) == 65 * len(piece)):
             raise ValueError("tombstones come sorted and distinct, 64 hex digits each")
-        digest.update(each.encode() + b"\n")
-        last = each
+        digest.update(text.encode())
+        last = piece[-1]
     return digest.hexdigest()
 
 

@@ -19,15 +19,15 @@ class Rotated(Result):
         The old and the new public key, as ``verify.py`` takes them; either verifies the whole log.
     tree_size, root : int and str
         The checkpoint after the change, to be kept elsewhere.
-    next_step : str
-        What is left to do by hand; empty where nothing is.
+    next_step : str or None
+        What is left to do by hand.
     """
 
     replaced: str
     vkey: str
     tree_size: int
     root: str
-    next_step: str
+    next_step: str | None
 
 
 @guard_verbs
@@ -55,5 +55,5 @@ class KeyVerbs:
             ledger.rotate_signing_key()
             replaced, vkey = (verifier.vkey for verifier in ledger.log.verifiers()[-2:])
             head = ledger.checkpoint()
-        by_hand = "" if workspace.keys().in_file else "lifecycle.toml: [ledger]: make next_seed the seed"
+        by_hand = None if workspace.keys().in_file else "lifecycle.toml: [ledger]: make next_seed the seed"
         return Rotated(replaced, vkey, head.size, head.root, by_hand)

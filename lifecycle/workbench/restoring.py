@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
@@ -26,38 +26,58 @@ class RestoreChecked(Result):
     Attributes
     ----------
     known_until : date or None
-        The ``asOf`` of the latest run whose marker the store holds: it is no younger than that.
+        The ``asOf`` of the latest run whose marker the store holds.
+    at_least_days_old, at_most_days_old : int or None
+        How old the store is, in whole days: it was saved before the first run that it does not know was sealed, and
+        after the last one that it knows. None where there is no such run; then it need not be an older one.
     missing_runs : tuple of str
         Runs that erased rows of which this store knows nothing, and that no restore run explains.
     overdue, resurrected : int
         Rows without a hold: due by the rule today; and the rest of what a sealed run erased before.
     held, held_before : int
         Rows that a hold keeps now, and in the latest run's plan. A restore brings back an older list of holds.
-    keys : int
-        Sealed runs whose key lives and was asked.
+    asked : tuple of str
+        The sealed runs whose key was asked what came back.
     """
 
     outcome: Outcome
     as_of: date
     known_until: date | None
+    at_least_days_old: int | None
+    at_most_days_old: int | None
     missing_runs: tuple[str, ...]
     overdue: int
     resurrected: int
     held: int
     held_before: int
-    keys: int
+    asked: tuple[str, ...]
+
+    @property
+    def keys(self) -> int:
+        """How many keys were asked."""
+        return len(self.asked)
 
     def problem(self) -> LifecycleError | None:
         if self.outcome is Outcome.PASSED:
             return None
         fact = (
-            f"{self.overdue} rows are due, {self.resurrected} came back although they had been erased, "
-            f"{len(self.missing_runs)} runs are unknown to the store."
+            f"{self._age}{self.overdue} rows are due, {self.resurrected} more came back although they had been erased."
         )
         hint = "lifecycle restore apply"
         if self.holds_lost:
             hint = f"{self.held_before} rows were held, {self.held} are now: lifecycle hold add; then {hint}"
         return FindingsFailed(fact, hint)
+
+    @property
+    def _age(self) -> str:
+        """When the store was saved, in words; nothing where it knows every run."""
+        if not self.missing_runs:
+            return ""
+        least, most = self.at_least_days_old or 0, self.at_most_days_old
+        days = f"{least}" if most in (None, least) else f"{least} to {most}"
+        when = "today" if most == 0 else f"{'at least ' if most is None else ''}{days} days ago"
+        runs = ", ".join(self.missing_runs[:3]) + ", ..." * (len(self.missing_runs) > 3)
+        return f"The store was saved {when} and does not know what was erased since: {runs}. "
 
     @property
     def holds_lost(self) -> bool:
@@ -73,37 +93,40 @@ class Restored(Purged):
     overdue: int = 0
 
 
-def check(workspace: Workspace) -> RestoreChecked:
-    """Look at the store with today's rules and every living key."""
+def check(workspace: Workspace, *, every_key: bool = False) -> RestoreChecked:
+    """Look at the store with today's rules, and the keys of the runs that can have come back, or every living one."""
     ledger, limits = workspace.ledger(), workspace.cutoffs(workspace.today)
     marked = workspace.store.runs()
     workspace.need_current_evidence()
-    keys = restore.living_runs(ledger)
+    asked = restore.living_runs(ledger) if every_key else restore.runs_to_ask(ledger, [workspace.store])
     by_rule = _going_and_held(workspace, limits)
-    by_both = _going_and_held(workspace, restore.with_tombstones(limits, ledger, keys))
+    by_both = _going_and_held(workspace, restore.with_tombstones(limits, ledger, asked)) if asked else by_rule
     explained = restore.explained(ledger, marked)
     missing = tuple(one for one in restore.missing_markers(ledger, [workspace.store]) if one not in explained)
     resurrected = by_both[0] - by_rule[0]
+    known = marked & set(ledger.runs())
     return RestoreChecked(
         outcome=Outcome.FAILED if missing or resurrected or by_rule[0] else Outcome.PASSED,
         as_of=workspace.today,
-        known_until=max((_plan(ledger, run_id).as_of for run_id in marked & set(ledger.runs())), default=None),
+        known_until=max((_plan(ledger, run_id).as_of for run_id in known), default=None),
+        at_least_days_old=max(_days_since(workspace, missing), default=None),
+        at_most_days_old=min(_days_since(workspace, known), default=None) if missing else None,
         missing_runs=missing,
         overdue=by_rule[0],
         resurrected=resurrected,
         held=by_both[1],
         held_before=_held_before(ledger),
-        keys=len(keys),
+        asked=asked,
     )
 
 
-def apply(workspace: Workspace, run_id: str | None) -> Restored:
+def apply(workspace: Workspace, run_id: str | None, *, every_key: bool = False) -> Restored:
     """Erase what came back as an ordinary run with the trigger ``restore``; first finishes an open run."""
     with purging.alone(workspace) as runs:
         purging.finish_open_run(workspace, runs)
         if run_id and runs.read_plan(run_id).trigger != restore.TRIGGER:
             raise UsageError(f"Run {run_id} is not about a restore.", f"lifecycle purge {run_id}")
-        seen = check(workspace)
+        seen = check(workspace, every_key=every_key)
         run_id = run_id or _planned(workspace, runs, seen)
         done = purging.carry_out(workspace, runs, run_id)
         if done.outcome == "sealed" and run_id not in workspace.store.runs():
@@ -114,7 +137,7 @@ def apply(workspace: Workspace, run_id: str | None) -> Restored:
 
 
 def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> str:
-    plan = runs.pending_restore() or runs.plan(workspace.today, trigger=restore.TRIGGER)
+    plan = runs.pending_restore(seen.asked) or runs.plan(workspace.today, restore.TRIGGER, seen.asked)
     if not plan.count or doc.APPROVAL in workspace.ledger().listing(plan.run_id):
         return plan.run_id
     if seen.holds_lost:
@@ -132,6 +155,15 @@ def _going_and_held(workspace: Workspace, limits: Mapping[str, Cutoffs]) -> tupl
     return sum(one.due - one.held for one in counts), sum(one.held for one in counts)
 
 
+def _days_since(workspace: Workspace, run_ids: Iterable[str]) -> Iterator[int]:
+    """Give the whole days since each of these runs was sealed."""
+    ledger = workspace.ledger()
+    for run_id in run_ids:
+        if doc.RECORD in ledger.listing(run_id):
+            at = datetime.fromisoformat(doc.predicate_of(ledger.read(run_id, doc.RECORD))["recordedAt"])
+            yield max(0, (workspace.now() - at).days)
+
+
 def _held_before(ledger: Ledger) -> int:
     latest = facts.latest_run(ledger)
     return _plan(ledger, latest).held if latest else 0
@@ -147,23 +179,31 @@ class RestoreVerbs:
 
     _workspace: Workspace
 
-    def restore_check(self) -> RestoreChecked:
+    def restore_check(self, *, every_key: bool = False) -> RestoreChecked:
         """Tell how old a restored store is, what is overdue in it, and what came back although it had been erased.
+
+        Parameters
+        ----------
+        every_key : bool
+            Ask every living key, not only those of runs whose marker the store lost: for rows that somebody copied
+            back by hand. Seconds a key and million rows.
 
         Raises
         ------
         EvidenceError
             It is the evidence that is older: it does not know a run that the store knows.
         """
-        return check(self._workspace)
+        return check(self._workspace, every_key=every_key)
 
-    def restore_apply(self, run_id: str | None = None) -> Restored:
+    def restore_apply(self, run_id: str | None = None, *, every_key: bool = False) -> Restored:
         """Erase what a restore brought back, as an ordinary, evidenced run; the same call goes on with it.
 
         Parameters
         ----------
         run_id : str, optional
             A plan of an earlier call; default: the one that still fits, else a new one at today's date.
+        every_key : bool
+            As in :meth:`restore_check`.
 
         Raises
         ------
@@ -172,4 +212,4 @@ class RestoreVerbs:
         Incomplete
             The deletion began and is not finished.
         """
-        return apply(self._workspace, run_id)
+        return apply(self._workspace, run_id, every_key=every_key)

@@ -78,7 +78,9 @@ def test_the_due_set_is_the_hmac_of_the_file() -> None:
 
     assert tombstones.due_set(KEY, stream()) == hmac.new(KEY, file, sha256).hexdigest()
     assert tombstones.due_set(KEY, []) == hmac.new(KEY, b"", sha256).hexdigest()
-    for bent in (marks[::-1], [marks[0], marks[0]], ["short"]):
+    joined = [marks[0][:63], marks[0][63] + marks[1]]  # as many characters, another file
+    across = [f"{number:064x}" for number in range(10_001)]
+    for bent in (marks[::-1], [marks[0], marks[0]], ["short"], joined, [*across, across[-1]], ["ä" * 64], ["\n" * 64]):
         with pytest.raises(ValueError, match="sorted and distinct"):
             tombstones.due_set(KEY, bent)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lifecycle.ledger import tombstones
 from lifecycle.model import SCHEMAS, TOMBSTONE_KEYS, UTC_TIME
 from lifecycle.stores.embedded import sql
+from lifecycle.stores.embedded.erase import tombstones_of_doomed
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +139,18 @@ def test_a_column_outside_the_key_does_not_matter(db) -> None:
 def test_null_and_empty_text_are_two_rows(db, dataset: str) -> None:
     """The mutant: without the question mark in the name they would condemn each other."""
     assert in_sql(db, dataset, EMPTY[dataset]) != in_sql(db, dataset, BLANK[dataset])
+
+
+def test_rows_of_one_tombstone_give_it_once_and_all_are_in_order() -> None:
+    """Three rows without an id are three deletions, but one line of ``tombstones.txt``."""
+    rows = [{**BLANK["appointments"][0], "appointment_uid": uid} for uid in ("b", None, "a", None, "c", None)]
+    with duckdb.connect() as store:
+        store.execute("SET TimeZone = 'UTC'")
+        store.register("arrived", pl.DataFrame(rows, schema=dict(SCHEMAS["appointments"])).to_arrow())
+        store.execute("CREATE TABLE appointments AS SELECT * FROM arrived")
+        store.execute("CREATE TABLE doomed_appointments AS SELECT rowid AS row FROM appointments")
+        found = tombstones_of_doomed(store, ("appointments",), KEY).to_list()
+    assert found == sorted(set(by_reference("appointments", rows)))
 
 
 def test_one_tombstone_by_hand(db) -> None:

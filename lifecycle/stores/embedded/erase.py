@@ -280,10 +280,11 @@ def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str],
         f"SELECT {sql.tombstone(dataset)} AS t FROM {dataset} e WHERE e.rowid IN (SELECT row FROM doomed_{dataset})"
         for dataset in datasets
     ]
+    # DISTINCT would cost half a second a million; sorted, what is the same lies side by side.
     frame: pl.DataFrame = db.sql(
-        f"SELECT DISTINCT t FROM ({' UNION ALL '.join(parts)}) ORDER BY t", params=sql.hmac_pads(key)
+        f"SELECT t FROM ({' UNION ALL '.join(parts)}) ORDER BY t", params=sql.hmac_pads(key)
     ).pl()
-    return frame["t"]
+    return frame["t"].filter(frame["t"].ne_missing(frame["t"].shift(1)))
 
 
 # A hold that was lifted goes with the last row of its appointment: its uid is personal, too.
