@@ -16,6 +16,7 @@ import pytest
 
 from lifecycle.deletion import documents as doc
 from lifecycle.errors import EvidenceError, FindingsFailed, Incomplete, Refused, UsageError
+from lifecycle.stores.embedded import returned
 from lifecycle.workbench import Workbench
 
 pytestmark = pytest.mark.slow
@@ -192,6 +193,33 @@ def test_only_runs_that_can_have_come_back_are_asked(clinic: Clinic) -> None:
         clinic.wb.restore_apply()
     clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
     assert clinic.wb.restore_apply().deleted == 1
+
+
+def test_a_key_is_asked_once_for_all_looks_and_anew_for_the_erasure(clinic: Clinic, monkeypatch) -> None:
+    """Check and plan look at one file; what erases and what verifies rests on nobody's memory; another file is seen."""
+    clinic.rule(60)
+    clinic.book(80, 70, 10)
+    clinic.back_up()
+    clinic.purge()
+    clinic.rule(90)
+    clinic.bring_back()
+    asked: list[bool] = []
+    real = returned.choose
+    monkeypatch.setattr(returned, "choose", lambda db, limits: (asked.append(_any_key(limits)), real(db, limits))[1])
+    with pytest.raises(Refused) as refused:
+        clinic.wb.restore_apply()
+    assert sum(asked) == 1
+    assert clinic.wb.restore_check().resurrected == 2
+    assert sum(asked) == 1
+    clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+    assert clinic.wb.restore_apply().deleted == 2
+    assert sum(asked) == 3
+    clinic.bring_back()
+    assert clinic.wb.restore_check().resurrected == 2
+
+
+def _any_key(limits: Any) -> bool:
+    return any(each.erased_by for each in limits.values())
 
 
 def test_rows_that_somebody_copied_back_by_hand_are_found_by_every_key(clinic: Clinic) -> None:

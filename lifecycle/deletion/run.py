@@ -194,7 +194,8 @@ class DeletionRuns:
             There is none, it has ended, a limit is exceeded, or the clock cannot be trusted. Nothing was deleted,
             and the plan can still be approved by a person.
         """
-        hint = f"a person looks at it: lifecycle approve {plan.run_id} --role controller"
+        then = "lifecycle restore apply" if plan.trigger == restore.TRIGGER else f"lifecycle purge {plan.run_id}"
+        hint = f"a person looks at it, and {then} goes on after: lifecycle approve {plan.run_id} --role controller"
         if standing is None:
             raise Refused(f"Run {plan.run_id}: {plan.due - plan.held} rows are due, and nobody approved.", hint)
         if standing.until < self._today():

@@ -173,8 +173,7 @@ class Rewrite:
         return path.relative_to(self._root).parts[0]
 
     def _mark(self, order: Erasure, sets: Iterable[ErasedSet], early: int, residue: Residue) -> None:
-        last_source = _one(self._db, "SELECT coalesce(max(source), 0) FROM _sources")
-        checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue), "last_source": last_source})
+        checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue)})
         self._db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
         for one in sets:
             self._db.execute(
@@ -233,20 +232,13 @@ def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Ver
         _one(db, f"SELECT count(*) FROM ({sql.judged(dataset, cutoffs)}) WHERE {going}")
         for dataset, cutoffs in order.cutoffs.items()
     )
-    kept = _not_arrived_since(db, order.run_id)
+    # Nothing can have arrived since the commit: while a run is open, nothing is taken in.
     unchanged = all(
-        order.retained_digest(each.dataset, *_count_and_sum(db, each.dataset, f"FROM {each.dataset} e {kept}"))
+        order.retained_digest(each.dataset, *_count_and_sum(db, each.dataset, f"FROM {each.dataset} e"))
         == each.retained_digest
         for each in done.sets
     )
     return Verified(still_due, _tombstoned_still_present(db, order, done.key_hashes), unchanged)
-
-
-def _not_arrived_since(db: duckdb.DuckDBPyConnection, run_id: str) -> str:
-    # A run that goes on after a crash may find rows that came in meanwhile; they are no part of what it retained.
-    rows = db.execute("SELECT checked FROM _deletion_runs WHERE run_id = $run_id", {"run_id": run_id}).fetchall()
-    last = json.loads(rows[0][0]).get("last_source") if rows else None
-    return "" if last is None else f"WHERE e._source <= {int(last)}"
 
 
 def _tombstoned_still_present(db: duckdb.DuckDBPyConnection, order: Erasure, key_hashes: pl.Series | None) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from lifecycle.model import SCHEMAS, Cutoffs, Residue
 from lifecycle.stores.embedded import sql
 
@@ -34,6 +36,19 @@ def choose(db: duckdb.DuckDBPyConnection, cutoffs: Mapping[str, Cutoffs]) -> Non
             )
             db.unregister("marks")
         db.execute("DROP TABLE asked")
+
+
+def chosen(db: duckdb.DuckDBPyConnection, cutoffs: Mapping[str, Cutoffs]) -> dict[str, pl.DataFrame]:
+    """Return what :func:`choose` found: by dataset, the numbers of the rows."""
+    return {name: db.sql(f"SELECT row FROM returned_{name}").pl() for name, each in cutoffs.items() if each.erased_by}
+
+
+def choose_again(db: duckdb.DuckDBPyConnection, rows: Mapping[str, pl.DataFrame]) -> None:
+    """Fill the temporary tables with rows that were found before, in a file that nobody has changed since."""
+    for dataset, frame in rows.items():
+        db.register("found", frame.to_arrow())
+        db.execute(f"CREATE OR REPLACE TEMP TABLE returned_{dataset} AS SELECT row FROM found")
+        db.unregister("found")
 
 
 def mark_restored(db: duckdb.DuckDBPyConnection, store: str, run_id: str, plan_sha256: str) -> None:
