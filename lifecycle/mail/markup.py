@@ -84,6 +84,10 @@ class Document:
         return " ".join("".join(text.data for text in self.texts[first:last]).split())
 
 
+DEEPEST = 512
+"""Deeper elements are children of the one at this depth, as in a browser: else a page of tags would take minutes."""
+
+
 def _is_hidden(element: Element) -> bool:
     return (
         element.tag in INVISIBLE
@@ -103,8 +107,11 @@ class _Reader(HTMLParser):
         line, column = self.getpos()
         return self._lines[line - 1] + column
 
+    def _parent(self) -> int:
+        return self._open[min(len(self._open), DEEPEST) - 1] if self._open else -1
+
     def _start(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        parent = self._open[-1] if self._open else -1
+        parent = self._parent()
         attributes = {name: value or "" for name, value in reversed(attrs)}
         document, element = self.document, Element(tag, attributes, self._offset(), parent)
         document.elements.append(element)
@@ -142,9 +149,8 @@ class _Reader(HTMLParser):
                 self.document.unclosed.append((element.tag, element.offset))
 
     def handle_data(self, data: str) -> None:
-        parent = self._open[-1] if self._open else -1
-        text = Text(data, self._offset(), parent)
-        if parent >= 0 and self.document.elements[parent].tag == "style":
+        text = Text(data, self._offset(), self._parent())
+        if self._open and self.document.elements[self._open[-1]].tag == "style":
             self.document.styles.append(text)
         else:
             self.document.texts.append(text)

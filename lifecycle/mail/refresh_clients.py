@@ -1,7 +1,7 @@
 """Make the compact data file from caniemail's own: ``make clients``.
 
-``python -m lifecycle.mail.refresh_clients PACKAGE_FOLDER`` reads the unpacked npm package ``caniemail``. Only the newest
-tested version of each client is kept.
+``python -m lifecycle.mail.refresh_clients PACKAGE_FOLDER`` reads the unpacked npm package ``caniemail``. Only the
+newest tested version of each client is kept.
 """
 
 from __future__ import annotations

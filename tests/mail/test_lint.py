@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.lint import Check, Example, applies, checks, lint, lint_example, mail, sms
+from lifecycle.mail.markup import DEEPEST, parse
 from lifecycle.mail.setup import Setup
 from lifecycle.mail.templates import load_templates, shipped_folder, template_from_text
 from lifecycle.model import Severity
@@ -196,3 +197,11 @@ def test_deep_nesting_and_thousands_of_links_stay_linear():
     names(mail("<div><p>x" * 5000 + "LOCATION"))
     names(mail('<a href="https://www.etermin.net/a">x</a> ' * 5000 + "LOCATION"))
     assert time.process_time() - started < 20
+
+
+def test_tags_nested_without_end_are_read_to_the_depth_of_a_browser():
+    """What lies deeper counts as lying there, so that no text asks thousands of elements around it."""
+    document = parse("<div>" * 3000 + "<b>x</b>")
+    assert len(document.elements) == 3001
+    assert len(document.ancestors(3000)) == DEEPEST + 1
+    assert document.text_of(3000) == "x"
