@@ -160,6 +160,20 @@ def run(
 
 
 @app.command()
+def serve(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR", help="Workspaces to show side by side; default: the one.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+) -> None:
+    """Serve the local web pages, live and read-only, until interrupted."""
+    from lifecycle.workbench import Workbench
+
+    first, *others = [Workbench.open(folder) for folder in folders] if folders else [workbench()]
+    first.serve(*(other.path for other in others), port=port)
+
+
+@app.command()
 def demo(folder: Annotated[Path | None, typer.Argument(metavar="DIR")] = None, as_json: AsJson = False) -> None:
     """Run the whole cycle on made-up data, then say where the report is."""
     from lifecycle.workbench.demo import demonstrate

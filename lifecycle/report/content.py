@@ -49,7 +49,15 @@ class Blank:
     word: str
 
 
-Cell = str | Mark | Blank
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to another of our own local pages, in a cell or by itself; reports and papers have none."""
+
+    word: str
+    href: str
+
+
+Cell = str | Mark | Blank | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ class Matrix:
     number: Callable[[int], str] = str
 
 
-Block = Text | Items | Table | Code | Chart | Matrix
+Block = Text | Items | Table | Code | Chart | Matrix | Link
 
 
 @dataclass(frozen=True, slots=True)

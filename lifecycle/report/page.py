@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lifecycle.report.content import Block, Chart, Matrix, Table
 from lifecycle.report.document import Document
 from lifecycle.report.drawing import Drawing, Grid, draw, draw_matrix
-from lifecycle.report.speech import clean
+from lifecycle.report.speech import Speech, clean
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,28 +26,33 @@ MOST_ROWS = 200
 def to_html(document: Document, *, paper: bool = False) -> bytes:
     """Write the page; ``paper`` leaves out what only a screen needs (for the PDF)."""
     style = _read("page.css") + _read("paper.css" if paper else "screen.css")
-    page = _environment().get_template("page.html.j2").render(
+    page = environment().get_template("page.html.j2").render(
         document=document,
-        say=document.say,
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        paper=paper,
-        limited=lambda block: _limited(block, document),
-        drawings=lambda chart: _drawings(chart, paper),
+        **page_values(document.say, paper=paper),
     )  # fmt: skip
     return page.encode()
 
 
-def _limited(block: Table, document: Document) -> tuple[Table, str]:
+def page_values(say: Speech, *, paper: bool = False) -> dict[str, Any]:
+    """Return what the blocks of any page ask for."""
+    return {
+        "say": say,
+        "paper": paper,
+        "limited": lambda block: _limited(block, say),
+        "drawings": lambda chart: _drawings(chart, paper),
+    }
+
+
+def _limited(block: Table, say: Speech) -> tuple[Table, str]:
     """The table as far as the page shows it (a sum stays), and what to say about the rest."""
     over = len(block.rows) - MOST_ROWS
     if over <= 0:
         return block, ""
     last = block.rows[-1:] if block.total else ()
     over += len(last)
-    return replace(block, rows=(*block.rows[: MOST_ROWS - len(last)], *last)), document.say.count(
-        "page.more-rows", over
-    )
+    return replace(block, rows=(*block.rows[: MOST_ROWS - len(last)], *last)), say.count("page.more-rows", over)
 
 
 def _drawings(chart: Chart | Matrix, paper: bool) -> tuple[Drawing | Grid, ...]:
@@ -59,7 +64,8 @@ def _drawings(chart: Chart | Matrix, paper: bool) -> tuple[Drawing | Grid, ...]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the pages: everything escaped, a name that is missing an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,11 +124,13 @@ class Speech:
         return str(format_decimal(number, locale=self.locale))
 
     def moment(self, moment: datetime) -> str:
-        """A point in time, in UTC, to the minute."""
+        """A point in time to the minute: in UTC, which is said, or on the clock of the zone that it comes with."""
         from babel.dates import format_datetime
 
-        pattern = "d. MMMM y, HH:mm 'Uhr UTC'" if self.language == "de" else "d MMMM y, HH:mm 'UTC'"
-        return str(format_datetime(moment, pattern, locale=self.locale))
+        zone = moment.tzinfo if moment.tzinfo is not UTC else None
+        pattern = "d. MMMM y, HH:mm 'Uhr{}'" if self.language == "de" else "d MMMM y, HH:mm{}"
+        said = pattern.format("" if zone else (" UTC" if self.language == "de" else " 'UTC'"))
+        return str(format_datetime(moment, said, tzinfo=zone, locale=self.locale))
 
     def listing(self, items: list[str]) -> str:
         """Several things in one sentence: a, b und c."""

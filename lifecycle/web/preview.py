@@ -61,12 +61,11 @@ def preview_app(gallery: Gallery, token: str, port: int) -> Guard:
     port : int
         Part of the ``Host`` that is accepted.
     """
-    hub = _Hub()
-    routes = _Routes(gallery, hub)
+    hub = Hub()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
-        watcher = asyncio.create_task(_watch(gallery, hub))
+        watcher = asyncio.create_task(watch(gallery, hub))
         try:
             yield
         finally:
@@ -76,22 +75,28 @@ def preview_app(gallery: Gallery, token: str, port: int) -> Guard:
                 await watcher
 
     app = Starlette(
-        routes=[
-            Route("/", routes.page),
-            Route("/assets/{name}", routes.asset),
-            Route("/frame", routes.frame),
-            Route("/events", routes.events),
-            Route("/api/snapshot", routes.snapshot),
-            Route("/api/view", routes.view),
-            Route("/api/changes", routes.changes),
-            Route("/api/compared", routes.compared),
-            Route("/mail", routes.mail),
-            Route("/api/copied", routes.copied, methods=["POST"]),
-        ],
+        routes=preview_routes(gallery, hub),
         lifespan=lifespan,
         exception_handlers={LifecycleError: guard.say, Exception: guard.hide},
     )
     return Guard(app, token, port, name="preview", closing=hub.close)
+
+
+def preview_routes(gallery: Gallery, hub: Hub) -> list[Route]:
+    """Return the pages of one gallery, for the root of a server or below a path of another one."""
+    routes = _Routes(gallery, hub)
+    return [
+        Route("/", routes.page),
+        Route("/assets/{name}", routes.asset),
+        Route("/frame", routes.frame),
+        Route("/events", routes.events),
+        Route("/api/snapshot", routes.snapshot),
+        Route("/api/view", routes.view),
+        Route("/api/changes", routes.changes),
+        Route("/api/compared", routes.compared),
+        Route("/mail", routes.mail),
+        Route("/api/copied", routes.copied, methods=["POST"]),
+    ]
 
 
 def serve(gallery: Gallery, *, port: int = 0, token: str | None = None, told: Callable[[str], None] = print) -> None:
@@ -105,7 +110,7 @@ def serve(gallery: Gallery, *, port: int = 0, token: str | None = None, told: Ca
     )
 
 
-class _Hub:
+class Hub:
     """Tells every open page that something changed."""
 
     def __init__(self) -> None:
@@ -137,7 +142,8 @@ class _Hub:
             self._queues.discard(queue)
 
 
-async def _watch(gallery: Gallery, hub: _Hub) -> None:
+async def watch(gallery: Gallery, hub: Hub) -> None:
+    """Load the gallery anew whenever one of its files is saved, and tell the open pages."""
     from watchfiles import awatch
 
     folders = [folder for folder in gallery.watched() if folder.is_dir()]
@@ -153,14 +159,14 @@ async def _watch(gallery: Gallery, hub: _Hub) -> None:
         checking = asyncio.create_task(_check(gallery, hub))
 
 
-async def _check(gallery: Gallery, hub: _Hub) -> None:
+async def _check(gallery: Gallery, hub: Hub) -> None:
     await asyncio.sleep(CHECK_AFTER_SECONDS)
     await run_in_threadpool(gallery.check)
     hub.tell("checked")
 
 
 class _Routes:
-    def __init__(self, gallery: Gallery, hub: _Hub) -> None:
+    def __init__(self, gallery: Gallery, hub: Hub) -> None:
         self._gallery = gallery
         self._hub = hub
 

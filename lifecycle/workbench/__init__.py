@@ -310,6 +310,25 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
 
         return examining.examine(self._workspace)
 
+    def serve(self, *others: str | Path, port: int = 0) -> None:
+        """Serve the local pages of this workspace, and of others beside it, until interrupted; nothing is changed.
+
+        Parameters
+        ----------
+        *others : path
+            Further workspaces.
+        port : int
+            0 takes a free one.
+
+        Raises
+        ------
+        UsageError
+            The port is taken, or one of the others is no workspace.
+        """
+        from lifecycle.workbench import serving
+
+        serving.serve([self.path, *(workspace.find(Path(other)) for other in others)], port=port)
+
     # --- small things ------------------------------------------------------------------------------
 
     def _runs(self) -> DeletionRuns:

@@ -142,7 +142,7 @@ def gather_month(workspace: Workspace, first: date, findings: tuple[Finding, ...
         first=first,
         until=until,
         since=since,
-        runs=tuple(_run_note(run) for run in here),
+        runs=tuple(run_note(run) for run in here),
         missing=_missing(here, workspace, max(first, since) if since else None, until),
         lead_days=min(rule.lead_days for rule in now.rules),
         checkpoint=_checkpoint(ledger, here),
@@ -161,7 +161,8 @@ def _missing(here: Iterable[RunState], workspace: Workspace, start: date | None,
     return tuple(night for night in nights if night not in covered)
 
 
-def _run_note(run: RunState) -> RunNote:
+def run_note(run: RunState) -> RunNote:
+    """Return one run as an overview shows it."""
     counts = run.predicate.get("counts", {})
     going = run.plan.due - run.plan.held
     deleted = int(counts.get("deleted", 0))

@@ -57,7 +57,7 @@ def with_past(workspace: Workspace, said: Facts, *, compare: bool = True) -> Fac
     if not compare:
         return past
     before, name = _before(workspace, said, earlier)
-    changed = () if before is None else tuple(_changes(before, own))
+    changed = () if before is None else tuple(changes_between(before, own))
     return replace(past, changes=changed, compared_with=name)
 
 
@@ -177,7 +177,7 @@ def _line_of_run(run: RunState) -> Line:
     return {"rules": _rules(plan.rules), "holds": dict(plan.holds), "counts": numbers}
 
 
-def _changes(before: Line, now: Line) -> Iterator[Change]:
+def changes_between(before: Line, now: Line) -> Iterator[Change]:
     """Yield what differs, for what both sides speak of."""
     yield from _changed_rules(before["rules"], now["rules"])
     for name, (old, new) in _pairs(before, now, "contracts"):

@@ -23,7 +23,7 @@ ROOM = Path(room.__file__).parent
 FAMILIES = {
     "notice",
     "cancelled",
-    *("start", "purpose", "runstate", "approval"),
+    *("start", "purpose", "runstate", "approval", "language", "step"),
     *("people", "outcome", "perspective", "role", "basis", "dataset", "limit", "kind", "state", "place", "check"),
     *("severity", "channel", "field", "change", "ground", "runcheck", "covered", "datatype", "remains", "task"),
 }
@@ -58,7 +58,7 @@ def asked_for() -> tuple[set[str], set[str]]:
                 beginnings.add(str(node.values[0].value))
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[-1], ast.Constant):
                 beginnings |= {f"{key}{node.values[-1].value}" for key in ("findings", "drift")}
-    page = (ROOM / "looks" / "page.html.j2").read_text("utf-8")
+    page = "".join(path.read_text("utf-8") for path in (ROOM / "looks").glob("*.j2"))
     exact |= set(re.findall(r"""say\(["']([\w.-]+)["']""", page))
     return exact, {start for start in beginnings if re.fullmatch(r"[a-z]+\.([a-z]+-?)?", start)}
 
@@ -87,7 +87,7 @@ def test_every_message_that_is_asked_for_is_there(language: str) -> None:
     ids = {
         key
         for key in exact
-        if re.fullmatch(r"[a-zA-Z]+\.(?!css)[a-zA-Z-]*[a-zA-Z]", key) and key.split(".")[0] in known
+        if re.fullmatch(r"[a-zA-Z]+\.(?!(?:css|js)$)[a-zA-Z-]*[a-zA-Z]", key) and key.split(".")[0] in known
     }
     assert ids - set(messages(language)) == set()
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from lifecycle.errors import TemplateError, UsageError
 from lifecycle.web.guard import listener
-from lifecycle.web.preview import _Hub, preview_app
+from lifecycle.web.preview import Hub, preview_app
 
 PORT = 8123
 BASE = f"http://127.0.0.1:{PORT}"
@@ -177,7 +177,7 @@ def test_every_open_page_hears_of_a_change():
     """Two pages, one change, then the end."""
 
     async def run() -> list[str]:
-        hub = _Hub()
+        hub = Hub()
         first, second = hub.listen(), hub.listen()
         heard = [await anext(first), await anext(second)]
         hub.tell("changed")

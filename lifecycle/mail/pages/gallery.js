@@ -32,10 +32,10 @@
     return /<head[^>]*>/i.test(decided) ? decided.replace(/<head[^>]*>/i, (head) => head + style) : style + decided;
   };
   const viewOf = async (template, fixture) => {
-    if (live) return get("/api/view?" + query({ template, fixture }));
+    if (live) return get("api/view?" + query({ template, fixture }));
     return { ...data.views[`${template}|${fixture}`], source: data.sources[template] };
   };
-  const addressOf = (template, fixture) => "/frame?" + query({ template, fixture, scheme: state.scheme });
+  const addressOf = (template, fixture) => "frame?" + query({ template, fixture, scheme: state.scheme });
   const mailFrame = (view, lazy) => {
     const frame = el("iframe", { sandbox: "", title: `${view.template}: ${view.subject}`, loading: lazy ? "lazy" : null,
       tabindex: lazy ? "-1" : null, "aria-hidden": lazy ? "true" : null });
@@ -176,7 +176,7 @@
     ].map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value || "—")))))],
     tabChanges: async (view) => {
       if (!live) return [el("p", {}, word("noChangesStatic"))];
-      const { commit, etermin } = await get("/api/changes?" + query({ template: view.template }));
+      const { commit, etermin } = await get("api/changes?" + query({ template: view.template }));
       const kind = (line) => (line.startsWith("@@") ? "at" : line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "");
       const shown = (diff, none, same) => (diff === null ? el("p", {}, word(none)) : !diff ? el("p", {}, word(same))
         : el("pre", { tabindex: "0" }, ...diff.split("\n").map((line) => el("span", { class: kind(line) }, line + "\n"))));
@@ -196,8 +196,8 @@
     },
   };
   panels.tabMail = async (view, item) => {
-    const mail = await get("/api/compared?" + query({ template: item.name }));
-    const real = el("iframe", { sandbox: "", title: word("theirs"), src: "/mail?" + query({ scheme: state.scheme }) });
+    const mail = await get("api/compared?" + query({ template: item.name }));
+    const real = el("iframe", { sandbox: "", title: word("theirs"), src: "mail?" + query({ scheme: state.scheme }) });
     const ours = item.format === "html" ? mailFrame(view, false) : el("pre", { class: "paper", tabindex: "0" }, view.text);
     const theirs = mail.html ? real : el("pre", { class: "paper", tabindex: "0" }, mail.text);
     const side = (title, head, content, note) => el("section", { "aria-label": title }, el("h3", {}, title),
@@ -254,14 +254,14 @@
     }
     if (!data.fixtures.some((entry) => entry.name === state.fixture)) state.fixture = data.fixtures.length ? data.fixtures[0].name : "";
   };
-  const refresh = async () => { take(await get("/api/snapshot")); await draw(); };
+  const refresh = async () => { take(await get("api/snapshot")); await draw(); };
   // a saved change: the mail is asked for first, in the frame that is there; all else follows
   const follow = async () => {
     const item = current(), frame = $("panel").querySelector(".device iframe");
     const here = item && item.format === "html" && state.tab === "tabPreview" && frame;
     if (here) { await reloaded(frame); await drawAround(item, ++drawing); }
     else if (item && state.tab !== "tabMatrix") drawPanel(item, ++drawing);
-    take(await get("/api/snapshot"));
+    take(await get("api/snapshot"));
     showError();
     if (current() !== undefined && item && current().name === item.name) { drawList(); drawTools(current()); drawTabs(current()); drawHead(current()); }
     else await draw();
@@ -281,7 +281,7 @@
     document.body.dataset.drawn = String(mine);
   };
   const refreshFindings = async () => {
-    take(await get("/api/snapshot"));
+    take(await get("api/snapshot"));
     if (state.tab === "tabFindings" || !current()) { await draw(); return; }
     drawList(); drawTabs(current()); showError();
   };
@@ -297,7 +297,7 @@
     }
     $("status").textContent = word("copied");
     if (!live) return;
-    await fetch("/api/copied", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ template: state.template }) });
+    await fetch("api/copied", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ template: state.template }) });
     await refresh();
   };
 
@@ -333,7 +333,7 @@
 
   if (!live) { take(JSON.parse($("data").textContent)); draw(); return; }
   refresh().catch(() => showAlert(word("offline")));
-  const events = new EventSource("/events");
+  const events = new EventSource("events");
   events.addEventListener("changed", () => follow().catch(() => showAlert(word("offline"))));
   events.addEventListener("checked", () => refreshFindings().catch(() => showAlert(word("offline"))));
   events.addEventListener("error", () => showAlert(word("offline")));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from lifecycle.model import Change, Facts
@@ -47,19 +48,24 @@ def changes(facts: Facts, say: Speech) -> Body:
     said = [one for one in facts.changes if not one.what.startswith(COUNT)]
     counts = [one for one in facts.changes if one.what.startswith(COUNT)]
     blocks: list[Block] = [Text(say(f"changes.compared-{kind}", last=_last(which, say)))]
-    heads = (say("changes.what"), say("changes.before"), say("changes.now"))
-    if said:
-        rows = tuple((_subject(one, say), _value(one.what, one.before, say), _now(one, say)) for one in said)
-        blocks.append(Table(say("changes.caption"), heads, rows))
-    else:
-        blocks.append(Text(say(f"changes.none-{kind}")))
+    blocks.append(change_table(said, say) if said else Text(say(f"changes.none-{kind}")))
     if counts:
         numbers = tuple(
             (say.word("change", one.what), *(_value(one.what, number, say) for number in (one.before, one.after)))
             for one in counts
         )
-        blocks.append(Table(say("changes.numbers-caption"), heads, numbers, figures=(1, 2)))
+        blocks.append(Table(say("changes.numbers-caption"), _heads(say), numbers, figures=(1, 2)))
     return Body(tuple(blocks))
+
+
+def change_table(said: Iterable[Change], say: Speech) -> Table:
+    """Changes with what was before and what is now; not for those that are counts."""
+    rows = tuple((_subject(one, say), _value(one.what, one.before, say), _now(one, say)) for one in said)
+    return Table(say("changes.caption"), _heads(say), rows)
+
+
+def _heads(say: Speech) -> tuple[str, ...]:
+    return say("changes.what"), say("changes.before"), say("changes.now")
 
 
 def _last(which: str, say: Speech) -> str:
