@@ -17,3 +17,10 @@ def __getattr__(name: str) -> object:
 
         return Workbench
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Add ``%lifecycle`` to a notebook: ``%load_ext lifecycle``."""
+    from lifecycle.cli import magic
+
+    magic.load(shell)

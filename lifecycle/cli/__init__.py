@@ -10,10 +10,10 @@ from lifecycle.cli import groups, verbs
 from lifecycle.cli.app import app, complain, reader_gone
 from lifecycle.errors import LifecycleError, UsageError
 
-__all__ = ["app", "groups", "main", "verbs"]
+__all__ = ["app", "groups", "main", "misused", "verbs"]
 
 
-def _misused(error: typer.TyperException) -> UsageError:
+def misused(error: typer.TyperException) -> UsageError:
     """Say what is wrong with the words of the call, without repeating one: a name can have slipped into them."""
     context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
     hint = f"{context.command_path if context else 'lifecycle'} --help"
@@ -49,7 +49,7 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.message, file=sys.stderr)
         else:
-            complain(_misused(error))
+            complain(misused(error))
     except Exception as error:
         from lifecycle.workbench.guard import without_words
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,8 +82,26 @@ def workbench() -> Workbench:
     return Workbench.open(_workspace["path"])
 
 
+_kept: ContextVar[list[Result] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def kept() -> Iterator[list[Result]]:
+    """Keep the results of verbs, which a notebook shows itself, instead of printing them."""
+    results: list[Result] = []
+    token = _kept.set(results)
+    try:
+        yield results
+    finally:
+        _kept.reset(token)
+
+
 def tell(result: Result, as_json: bool) -> None:
     """Print a result, and end with the exit code of its problem where it has one."""
+    keep = _kept.get()
+    if keep is not None:
+        keep.append(result)
+        return
     problem = result.problem()
     try:
         if as_json:

@@ -14,7 +14,7 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, ingesting, purging, verifying, workspace
+from lifecycle.workbench import approvals, ingesting, progress, purging, verifying, workspace
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.keeping import KeyVerbs
@@ -125,14 +125,11 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
             ``read = stored + duplicates + rejected + expired``, summed over the files. A file that is broken as a
             whole is among ``refused``; the others are stored.
         """
-        return ingesting.ingest(
-            self._workspace,
-            [Path(path) for path in paths],
-            dataset=dataset,
-            format=format,
-            as_of=self._day(as_of),
-            consume=consume,
-        )
+        day, files = self._day(as_of), [Path(path) for path in paths]
+        with progress.bar("ingest"):
+            return ingesting.ingest(
+                self._workspace, files, dataset=dataset, format=format, as_of=day, consume=consume
+            )  # fmt: skip
 
     def check(
         self,
@@ -156,10 +153,11 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         """
         from lifecycle.workbench import checking  # the checks are slow to import, and most verbs do without
 
-        if paths:
-            files = [Path(path) for path in paths]
-            return checking.check_files(self._workspace, files, dataset, format, second_opinion=second_opinion)
-        return checking.check_store(self._workspace, store, second_opinion=second_opinion)
+        with progress.bar("check"):
+            if paths:
+                files = [Path(path) for path in paths]
+                return checking.check_files(self._workspace, files, dataset, format, second_opinion=second_opinion)
+            return checking.check_store(self._workspace, store, second_opinion=second_opinion)
 
     # --- deleting ----------------------------------------------------------------------------------
 
@@ -218,7 +216,8 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
             A deletion began and is not finished; the same call goes on.
         """
         seconds = None if max_runtime is None else parse_runtime(max_runtime)
-        return purging.purge(self._workspace, run_id, self._day(as_of), seconds)
+        with progress.bar("purge"):
+            return purging.purge(self._workspace, run_id, self._day(as_of), seconds)
 
     # --- exceptions --------------------------------------------------------------------------------
 

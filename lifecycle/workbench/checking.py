@@ -16,6 +16,7 @@ from lifecycle.contract.terms import Contract
 from lifecycle.errors import SourceError, UsageError
 from lifecycle.mail.setup import MENU_PATHS, Setup
 from lifecycle.model import Finding, Opened, Outcome, Severity, SourceRow
+from lifecycle.workbench import progress
 from lifecycle.workbench.connection import connection_findings
 from lifecycle.workbench.ingesting import open_source
 from lifecycle.workbench.results import Checked, outcome_of
@@ -28,6 +29,7 @@ def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool
         raise UsageError("There is no such store to read.", f"--store {workspace.store.name}")
     findings: list[Finding] = []
     rows = 0
+    progress.expect(sum(one.before for one in workspace.store.counts(workspace.cutoffs(workspace.today))))
     for dataset, contract in workspace.contracts().items():
         counter = _Counter(workspace.store.rows(dataset))
         repeated = partial(workspace.store.counted_by_channel, repeated_keys_sql(contract, dataset))
@@ -119,6 +121,7 @@ class _Counter:
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for frame in self._frames:
             self.rows += frame.height
+            progress.advance(frame.height)
             yield frame
 
 
@@ -138,6 +141,7 @@ class _Seen:
     def frames(self) -> Iterator[pl.DataFrame]:
         for batch in self._opened.batches():
             self.rows += batch.rows.height
+            progress.advance(batch.rows.height)
             self.rejected += len(batch.rejects)
             lines = [one.line for one in batch.rejects]
             self.first = min([*lines, *([self.first] if self.first else [])], default=None)

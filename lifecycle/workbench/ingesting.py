@@ -13,6 +13,7 @@ from lifecycle.errors import LifecycleError, SourceError, StoreError, UsageError
 from lifecycle.model import Batch, Opened
 from lifecycle.sources import open_file
 from lifecycle.stores.embedded.ingest import Arrival, Intake
+from lifecycle.workbench import progress
 from lifecycle.workbench.results import Ingested, Refusal, RejectedLine, Undeclared
 from lifecycle.workbench.workspace import Workspace
 
@@ -86,6 +87,7 @@ def _read(
 
     def seen() -> Iterator[Batch]:
         for batch in opened.batches():
+            progress.advance(batch.read)
             room = _SHOWN_REJECTS - len(rejects)
             rejects.extend(RejectedLine(number, one.line, one.reason) for one in batch.rejects[:room])
             yield batch

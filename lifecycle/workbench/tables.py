@@ -34,7 +34,7 @@ _WORDS_OF = {
         "channel": "channel",
     },
     **{"outcome": "outcome", "ground": "ground", "setBy": "role", "role": "role"},
-    **{"runcheck": "runcheck"},
+    **{"runcheck": "runcheck", "name": "step"},
 }
 """Columns whose values have a word in the report's catalogue, and the family they belong to."""
 
@@ -62,15 +62,23 @@ _SORT = (
 )
 
 
-def result_html(result: Tabular, language: str = "en") -> str:
-    """Return the numbers of a result, then its rows.
+_spoken = ["en"]
+
+
+def speak(language: str) -> None:
+    """Let results that show themselves speak this language from now on: that of the notebook they stand in."""
+    _spoken[0] = refuse_language(language)
+
+
+def result_html(result: Tabular, language: str | None = None) -> str:
+    """Return the numbers of a result, then its rows; without a language in the one that was last asked for.
 
     Raises
     ------
     UsageError
         The language is not one of the report's.
     """
-    say = Speech(language)
+    say = Speech(language or _spoken[0])
     numbers = table_html([{"": _label(key, say), " ": value} for key, value in _numbers(result)], say, head=False)
     rows: list[Mapping[str, Any]] = list(result.table_rows())
     checks = getattr(result, "checks", None)

@@ -66,6 +66,7 @@ class Teller:
     def __init__(self, workspace: Workspace, language: str) -> None:
         self._workspace = workspace
         self._language = tables.refuse_language(language)
+        tables.speak(language)
         self._say = Speech(language, workspace.settings.person_word)
         self._page: dict[str, str] = {}
 
