@@ -11,6 +11,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from bench.measure import Cost, Limits, Result, cost_of, expect, in_turn, lifecycle, python
 
@@ -38,33 +39,27 @@ _PAGE = "import weasyprint; weasyprint.HTML(string='<h1>Bericht</h1>').write_pdf
 def measure(folder: Path, scale: float, runs: int) -> Result:
     """An empty night through ``lifecycle run 50_purge``."""
     workspace = _workspace(folder, scale)
-    before = os.times()
     peer, ours = in_turn(runs, partial(_papermill, folder), partial(_night, workspace))
-    return _result("an empty night", "papermill, a notebook that computes 1", ours, peer, 6.0, before)
+    return _result("an empty night", "papermill, a notebook that computes 1", ours, peer, 6.0)
 
 
 def measure_html(folder: Path, scale: float, runs: int) -> Result:
     """The report of a run as HTML and JSON, without the second opinion."""
     workspace = _workspace(folder, scale)
-    before = os.times()
     peer, ours = in_turn(runs, lambda: python(_IMPORTS)[0], partial(_report, workspace, "html,json"))
-    return _result("report, HTML", "importing polars, duckdb and jinja2", ours, peer, 2.0, before)
+    return _result("report, HTML", "importing polars, duckdb and jinja2", ours, peer, 2.0)
 
 
 def measure_pdf(folder: Path, scale: float, runs: int) -> Result:
     """The report of a run as PDF."""
     workspace = _workspace(folder, scale)
-    before = os.times()
     peer, ours = in_turn(runs, lambda: python(_PAGE)[0], partial(_report, workspace, "pdf"))
-    return _result("report, PDF", "WeasyPrint, one word", ours, peer, 4.0, before)
+    return _result("report, PDF", "WeasyPrint, one word", ours, peer, 4.0)
 
 
-def _result(
-    title: str, peer_title: str, ours: list[Cost], peer: list[Cost], seconds: float, before: os.times_result
-) -> Result:
-    after = os.times()
-    busy = after.children_user + after.children_system - before.children_user - before.children_system
-    note = f"{busy / (len(ours) + len(peer)):.2f} s of processor a process, peer and ours together"
+def _result(title: str, peer_title: str, ours: list[Cost], peer: list[Cost], seconds: float) -> Result:
+    mine, theirs = (median(cost.cpu_seconds for cost in side) for side in (ours, peer))
+    note = f"processor: ours {mine:.2f} s, peer {theirs:.2f} s"
     return Result(title, peer_title, tuple(ours), tuple(peer), Limits(seconds=seconds), (note,))
 
 

@@ -191,7 +191,10 @@ class ColumnarReader:
             if column in frame.columns:
                 undeclared[reportable(name)] += int(frame[column].sum() or 0)
         return Parsed(
-            slots, rejects, undeclared, frozenset(slot for slot, found in given_in.items() if neat.issuperset(found[:1]))
+            slots,
+            rejects,
+            undeclared,
+            frozenset(slot for slot, found in given_in.items() if neat.issuperset(found[:1])),
         )
 
     def _query(self, sql: str, block: Block) -> pl.DataFrame:

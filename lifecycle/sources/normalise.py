@@ -31,9 +31,7 @@ class Layout:
     status: str = "booked"
 
 
-def normalised(
-    slots: pl.DataFrame, layout: Layout, neat: Collection[str] = ()
-) -> tuple[pl.DataFrame, list[Reject]]:
+def normalised(slots: pl.DataFrame, layout: Layout, neat: Collection[str] = ()) -> tuple[pl.DataFrame, list[Reject]]:
     """Turn slots into rows of the dataset.
 
     Parameters

@@ -202,7 +202,13 @@ _VALUES: dict[str, dict[str, str]] = {
 _GERMAN = {
     **{"asOf": "Stichtag", "before": "Datensätze vorher", "due": "löschfällig", "deleted": "gelöscht"},
     **{"held": "mit Löschsperre", "failed": "nicht gelöscht", "retained": "bleiben", "noAnchor": "ohne Datum"},
-    **{"runId": "Löschlauf", "planSha256": "Prüfsumme des Plans", "signed": "unterschrieben", "role": "Rolle"},
+    **{
+        "runId": "Löschlauf",
+        "lastRunAt": "Letzter Löschlauf (UTC)",
+        "planSha256": "Prüfsumme des Plans",
+        "signed": "unterschrieben",
+        "role": "Rolle",
+    },
     **{
         "outcome": "Ergebnis",
         "erasure": "Art der Löschung",

@@ -124,7 +124,22 @@ def logs(draw: st.DrawFn) -> bytes:
     return end.join(many) + end
 
 
-WORDS = ["", " ", "x", "CREATED", "ä", "ä ", "xä", "\u00a0x", "+491713920059", "2026-05-01T07:00:00Z", 'a"b', "a\\b", "{", "a:b"]
+WORDS = [
+    "",
+    " ",
+    "x",
+    "CREATED",
+    "ä",
+    "ä ",
+    "xä",
+    "\u00a0x",
+    "+491713920059",
+    "2026-05-01T07:00:00Z",
+    'a"b',
+    "a\\b",
+    "{",
+    "a:b",
+]
 
 
 @pytest.mark.slow
