@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lifecycle.contract.labelled import Score, labelled_set, scores, scores_table
@@ -75,3 +77,4 @@ def test_the_table_for_the_documentation_has_a_line_for_each_check(measured: dic
     lines = scores_table(measured).splitlines()
     assert len(lines) == len(STATED) + 2
     assert "| phone-in-text | 0.905 | 1.000 | 200 |" in lines
+    assert "\n".join(lines) in (Path(__file__).parents[2] / "docs" / "value-checks.md").read_text(encoding="utf-8")

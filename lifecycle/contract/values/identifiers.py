@@ -22,7 +22,7 @@ _KVNR = re.compile(
     rf"(?=((?:(?<![A-Za-z])[A-Za-z]{_SEP}|(?<=[a-zß-ÿ])[A-Z]{_SEP}|[A-Za-z])\d(?:{_SEP}\d){{8}})(\d*)((?:{_SEP}\d)*))"
 )
 """The letter stands alone, touches its digits or is a capital after small ones: the end of a name is none of it."""
-_KVNR_ALONE = re.compile(r"(?<![0-9A-Za-z])([A-Za-z](?:[^0-9A-Za-z]?\d){9})(\d*)((?:[^0-9A-Za-z]?\d)*)")
+_KVNR_ALONE = re.compile(rf"(?<![0-9A-Za-z])([A-Za-z](?:{_SEP}\d){{9}})(\d*)((?:{_SEP}\d)*)")
 """In ids a letter with nine digits is common: there the number must stand alone."""
 
 _IBAN_LIKELY = f"(?i)[A-Z]{_SEP}[A-Z](?:{_SEP}[0-9]){{2}}(?:{_SEP}[0-9A-Z]){{11}}"
