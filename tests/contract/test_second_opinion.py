@@ -189,6 +189,20 @@ def test_without_the_other_tool_the_opinion_is_unknown(monkeypatch: pytest.Monke
     assert outcomes(found) == {("second-opinion", ""): Outcome.UNKNOWN}
 
 
+def test_a_failure_of_the_other_tool_is_unknown_and_its_words_are_dropped(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They could quote a value."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("could not convert CANARY-5")
+
+    monkeypatch.setattr("lifecycle.contract.second_opinion._answers", broken)
+    found = second_opinion(CONTRACT, FILES, rows(3), checked(rows(3)), seed=1)
+    assert outcomes(found) == {("second-opinion", ""): Outcome.UNKNOWN}
+    assert "CANARY" not in repr(found) + "".join(capfd.readouterr())
+
+
 def test_checking_does_not_import_the_second_opinion() -> None:
     """It takes seconds; only who asks for it waits."""
     code = (
