@@ -107,12 +107,14 @@ def logs(draw: st.DrawFn) -> bytes:
     odd = draw(st.lists(lines(), max_size=4))
     end = draw(st.sampled_from([b"\n", b"\r\n", b" \n", b"\n\n"]))
 
+    said = {name: chance.sample(WORDS, chance.randint(1, 3)) for writer in writers for name in writer[0] + writer[1]}
+
     def line() -> bytes:
         outer, inner, wrapped, spaced = chance.choice(writers)
         separators = (", ", ": ") if spaced else (",", ":")
 
         def written(names: list[str]) -> str:
-            pairs = [f"{json.dumps(name)}{separators[1]}{json.dumps(chance.choice(WORDS))}" for name in names]
+            pairs = [f"{json.dumps(name)}{separators[1]}{json.dumps(chance.choice(said[name]))}" for name in names]
             return separators[0].join(pairs)
 
         text = "{" + written(outer)
@@ -164,6 +166,15 @@ def test_a_line_that_breaks_the_pattern_anywhere_is_not_read_by_it(reader: Colum
         data = b"\n".join([line] * FEWEST_LINES + [odd] + [line] * FEWEST_LINES) + b"\n"
         (block,), (expected,) = blocks(io.BytesIO(data)), by_line(data)
         assert comparable(reader.parse(block)) == comparable(expected), place
+
+
+def test_a_text_is_called_neat_only_where_nothing_has_to_be_trimmed(reader: ColumnarReader) -> None:
+    """Neat texts are stored as they are; whitespace of any kind, at either end of one of them, would be stored too."""
+    for text, is_neat in [("x", True), ("Öz", True), ("Weiß", True), ("x ", False), ("\u00a0x", False), ("", False)]:
+        line = '{{"command":"CREATED","email":"{}"}}\n'
+        data = (line.format("a") * FEWEST_LINES + line.format(text)).encode()
+        (block,) = blocks(io.BytesIO(data))
+        assert ("email" in reader.parse(block).neat) == is_neat, text
 
 
 def test_a_uniform_log_is_read_without_looking_at_single_lines() -> None:

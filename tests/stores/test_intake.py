@@ -263,6 +263,15 @@ def test_a_message_of_an_appointment_that_has_rows_is_never_dropped(shelf) -> No
     assert (other_channel.stored, other_channel.expired) == (0, 1)
 
 
+def test_a_message_of_an_appointment_that_has_a_record_is_never_dropped(shelf) -> None:
+    """Its row may be among the records only, which came by another channel."""
+    shelf.take_in([shelf.row("appointments", 1, channel="arztkonsultation")], dataset="appointments")
+    of_record, of_nobody = shelf.row("events", 1, shelf.old), shelf.row("events", 2, shelf.old)
+    (late,) = shelf.take_in([of_record, of_nobody])
+    assert (late.stored, late.expired) == (1, 1)
+    assert shelf.rows() == Counter([tuple(of_record.values())])
+
+
 def test_a_held_appointment_is_stored_although_it_is_due(shelf) -> None:
     """A hold may be set before its rows arrive; dropping them at the door would be deleting them."""
     uid = shelf.row("events", 1)["appointment_uid"]

@@ -258,6 +258,8 @@ SELECT row, 'duplicates', false FROM older UNION ALL SELECT row, 'stored', true 
 
 _KNOWN_APPOINTMENT = (
     "SELECT 1 FROM events o WHERE o.channel IS NOT DISTINCT FROM n.channel AND o.appointment_uid = n.appointment_uid"
+    # A record of it comes by a channel of its own, so there the uid alone must do.
+    ") AND NOT EXISTS (SELECT 1 FROM appointments r WHERE r.appointment_uid = n.appointment_uid"
 )
 # Without a uid nobody can tell whether two rows are one person: such a row is known to nobody and replaces nobody.
 _KNOWN_RECORD = "SELECT 1 FROM appointments o WHERE {same} AND n.appointment_uid IS NOT NULL"
