@@ -80,7 +80,7 @@ def _served(app: Any) -> Iterator[int]:
 
     from lifecycle.web.guard import listener
 
-    door = listener(0)
+    door = listener(0, "preview serve")
     port = int(door.getsockname()[1])
     made = app(port)
     server = uvicorn.Server(uvicorn.Config(made, log_level="warning", timeout_graceful_shutdown=1))
