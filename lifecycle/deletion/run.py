@@ -241,6 +241,10 @@ class DeletionRuns:
                 return run_id
         return None
 
+    def has_begun(self, run_id: str) -> bool:
+        """Tell whether a run's intent is written: from then on rows may be gone."""
+        return doc.INTENT in self._ledger.listing(run_id)
+
     def carry_out(self, run_id: str, residuals: Sequence[Residual], residual_files: frozenset[Path]) -> str:
         """Carry out one approved plan, or go on with it where an earlier call ended.
 

@@ -108,7 +108,9 @@ def read_file(path: Path) -> bytes:
             pieces.append(piece)
         return b"".join(pieces)
     except OSError as error:
-        raise EvidenceError(f"{path.name} in {path.parent.name} cannot be read ({error.strerror}).") from error
+        raise EvidenceError(
+            f"{path.name} in {path.parent.name} cannot be read ({error.strerror}).", "lifecycle verify"
+        ) from error
     finally:
         os.close(handle)
 
@@ -120,7 +122,9 @@ def present(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise EvidenceError(f"{path.name} in {path.parent.name} cannot be looked at ({error.strerror}).") from error
+        raise EvidenceError(
+            f"{path.name} in {path.parent.name} cannot be looked at ({error.strerror}).", "lifecycle verify"
+        ) from error
     if not stat.S_ISREG(kind):
         raise _not_ours(path)
     return True

@@ -75,7 +75,8 @@ class FolderLock:
         except OSError as error:
             os.close(handle)
             raise EvidenceError(
-                f"The lock of the {self._path.parent.name} folder cannot be taken ({error.strerror})."
+                f"The lock of the {self._path.parent.name} folder cannot be taken ({error.strerror}).",
+                "Look after the disk (space, rights, health), then run the same command again.",
             ) from error
         return handle
 

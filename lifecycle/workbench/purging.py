@@ -10,7 +10,7 @@ from datetime import date
 
 from lifecycle import __version__
 from lifecycle.deletion.run import DeletionRuns
-from lifecycle.errors import Incomplete, StoreError, Unexpected
+from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, Unexpected
 from lifecycle.workbench import approvals, facts
 from lifecycle.workbench.guard import guarded
 from lifecycle.workbench.results import Purged
@@ -54,16 +54,28 @@ def alone(workspace: Workspace, max_seconds: float | None = None) -> Iterator[De
 
 def carry_out(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:
     """Carry out one run, or go on with it; a fault after its beginning is ``Incomplete``."""
-    residuals, files = workspace.residuals(lambda source: facts.file_due_on(workspace, source))
-    if runs.open_run() is None and runs.read_plan(run_id).count:
-        _need_space(workspace)
-    try:
+    with _told_by_what_was_done(runs, run_id):
+        residuals, files = workspace.residuals(lambda source: facts.file_due_on(workspace, source))
+        if runs.open_run() is None and runs.read_plan(run_id).count:
+            _need_space(workspace)
         guarded(runs.carry_out)(run_id, residuals, files)
-    except Unexpected as error:
-        if runs.open_run() != run_id:
+        return _purged(workspace, run_id)
+
+
+@contextmanager
+def _told_by_what_was_done(runs: DeletionRuns, run_id: str) -> Iterator[None]:
+    """Let the exit code say whether something was begun: a disk that fails does not make the evidence broken."""
+    try:
+        yield
+    except (EvidenceError, StoreError, Unexpected) as error:
+        of_the_disk = isinstance(error.__cause__, OSError)
+        if isinstance(error, EvidenceError) and not of_the_disk:
             raise
-        raise Incomplete(error.fact, f"lifecycle purge {run_id}") from error
-    return _purged(workspace, run_id)
+        if runs.has_begun(run_id):
+            raise Incomplete(error.fact, error.hint or f"lifecycle purge {run_id}") from error
+        if isinstance(error, EvidenceError):
+            raise Refused(f"{error.fact} Nothing was deleted.", error.hint) from error
+        raise
 
 
 def finish_open_run(workspace: Workspace, runs: DeletionRuns) -> None:

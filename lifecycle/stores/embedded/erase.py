@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _BY_CHANCE = 12  # bytes; shorter values may occur in digests
+_TRIES = 3
+"""So often a fresh file is written before a value found in it is said to be left."""
 
 
 class Rewrite:
@@ -80,9 +82,7 @@ class Rewrite:
             early = self._count_early(order)
             controls = choose_controls(self._db)
             key_hashes = _key_hashes(self._db, self._cutoffs)
-            sets = self._write_fresh(order)
-            residue = self._search(order, controls)
-            self._mark(order, sets, early, residue)
+            sets, residue = self._write_clean(order, controls, early)
             old = os.open(self._path, os.O_RDWR)
             try:
                 self._rename(order)
@@ -149,25 +149,55 @@ class Rewrite:
                 )
             deleted = _one(db, f"SELECT count(*) FROM doomed_{dataset}")
             sets.append(ErasedSet(self._name, dataset, deleted, expected[0], order.retained_digest(dataset, *expected)))
+        db.execute("DETACH fresh")
         return tuple(sets)
 
-    def _search(self, order: Erasure, controls: Controls) -> Residue:
-        self._db.execute("DETACH fresh")
+    def _write_clean(self, order: Erasure, controls: Controls, early: int) -> tuple[tuple[ErasedSet, ...], Residue]:
+        """Write the fresh file and search it as it will lie there, marker included.
+
+        DuckDB may write the rest of a page as it lay in memory, where the old rows were; then it is written anew.
+        """
+        elsewhere, clean = self._search_others(order, controls)
+        for tries_left in reversed(range(_TRIES)):
+            sets = self._write_fresh(order)
+            self._mark(order, sets, early, clean)
+            residue, left = self._search(controls, elsewhere, clean)
+            if residue != clean:  # some of the controls are part of a longer value that stays, or values are left
+                self._mark(order, sets, early, residue)
+                again, more = self._search(controls, elsewhere, clean)
+                left = left or more or again != residue
+            if not left:
+                break
+            if tries_left:
+                self._remove_leftovers()
+        return sets, residue
+
+    def _search_others(self, order: Erasure, controls: Controls) -> tuple[set[int], Residue]:
         old = Searcher(controls.values).search([self._path])
-        fresh = Searcher(controls.values).search([self._fresh])
-        explained = controls.explained(self._db, fresh.patterns, self._fresh)
         others = files_below(self._root, without=[self._path, self._fresh, *order.residual_files])
-        elsewhere = Searcher(controls.telling, alone_below=_BY_CHANCE).search(others)
-        counted = [index for index in range(len(controls.values)) if index not in explained]
-        left = (fresh.patterns - explained) | {controls.values.index(controls.telling[i]) for i in elsewhere.patterns}
-        return Residue(
+        seen = Searcher(controls.telling, alone_below=_BY_CHANCE).search(others)
+        elsewhere = {controls.values.index(controls.telling[index]) for index in seen.patterns}
+        return elsewhere, Residue(
             places=len({self._place(path) for path in others}) + 1,
             files=1 + len(others),
-            bytes=fresh.bytes + elsewhere.bytes,
-            controls=len(counted),
-            found_in_old=len(old.patterns.intersection(counted)),
-            found_in_new=len(left),
+            bytes=old.bytes + seen.bytes,
+            controls=len(controls.values),
+            found_in_old=len(old.patterns),
+            found_in_new=len(elsewhere),
         )
+
+    def _search(self, controls: Controls, elsewhere: set[int], clean: Residue) -> tuple[Residue, bool]:
+        """Search the fresh file; gives what its marker must say, and whether anything is left in it."""
+        fresh = Searcher(controls.values).search([self._fresh])
+        explained = controls.explained(self._db, fresh.patterns, self._fresh)
+        left = fresh.patterns - explained
+        residue = replace(
+            clean,
+            controls=clean.controls - len(explained),
+            found_in_old=clean.found_in_old - len(explained),
+            found_in_new=len(left | elsewhere),
+        )
+        return residue, bool(left)
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self._root).parts[0]
@@ -175,6 +205,7 @@ class Rewrite:
     def _mark(self, order: Erasure, sets: Iterable[ErasedSet], early: int, residue: Residue) -> None:
         checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue)})
         self._db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
+        self._db.execute("DELETE FROM fresh._deletion_runs WHERE run_id = $run_id", {"run_id": order.run_id})
         for one in sets:
             self._db.execute(
                 "INSERT INTO fresh._deletion_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -189,6 +189,7 @@ class Intake:
     def _register(self, arrival: Arrival) -> None:
         row: dict[str, Any] = {name: getattr(arrival, name) for name in _REGISTERED}
         row |= {"source": arrival.source, "today": self._today, "zone": self._zone.key}
+        self._db.execute("DELETE FROM _sources WHERE source = $source", {"source": arrival.source})
         self._db.execute(_REGISTER.format(dataset=arrival.dataset), row)
         for name, count in arrival.undeclared.items():
             self._db.execute("INSERT INTO _undeclared VALUES (?, ?, ?)", [arrival.source, name, count])
@@ -288,7 +289,7 @@ WHERE n._source = {source} AND n.rowid NOT IN (SELECT row FROM verdict_{dataset}
 """
 
 _REGISTER = """
-INSERT OR REPLACE INTO _sources
+INSERT INTO _sources
 SELECT $source, $path, $format, $dataset, $channel, $sha256, $today, $read, $stored, $replaced, $duplicates,
        $rejected, $expired, (SELECT max((coalesce(ends_at, starts_at, $today::TIMESTAMPTZ) AT TIME ZONE $zone)::DATE)
                              FROM new_{dataset} WHERE _source = $source), false

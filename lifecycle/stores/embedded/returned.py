@@ -57,6 +57,8 @@ def mark_restored(db: duckdb.DuckDBPyConnection, store: str, run_id: str, plan_s
     for dataset in SCHEMAS:
         retained = db.execute(f"SELECT count(*) FROM {dataset}").fetchall()[0][0]
         db.execute(
-            "INSERT OR IGNORE INTO _deletion_runs VALUES (?, ?, ?, ?, 0, ?, '', ?)",
-            [run_id, store, dataset, plan_sha256, retained, checked],
-        )
+            "INSERT INTO _deletion_runs SELECT $run, $store, $dataset, $plan, 0, $retained, '', $checked "
+            "WHERE NOT EXISTS (FROM _deletion_runs m WHERE (m.run_id, m.store, m.dataset) = ($run, $store, $dataset))",
+            {"run": run_id, "store": store, "dataset": dataset, "plan": plan_sha256, "retained": retained,
+             "checked": checked},
+        )  # fmt: skip

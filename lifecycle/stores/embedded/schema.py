@@ -9,19 +9,20 @@ VERSION = 1
 SEARCHED_COLUMNS = ("appointment_uid", "first_name", "last_name", "email", "mobile")
 """Columns stored uncompressed, so that a byte search can see what they hold and its silence means something."""
 
+# No keys and no indexes: DuckDB writes their nodes with whatever lay in memory before, a deleted person's uid included.
 _INTERNAL = {
     # One row a file that was ingested. The path never leaves the store and the terminal.
-    "_sources": "source INTEGER PRIMARY KEY, path VARCHAR, format VARCHAR, dataset VARCHAR, channel VARCHAR, "
+    "_sources": "source INTEGER, path VARCHAR, format VARCHAR, dataset VARCHAR, channel VARCHAR, "
     "sha256 VARCHAR, ingested_on DATE, read BIGINT, stored BIGINT, replaced BIGINT, duplicates BIGINT, "
     "rejected BIGINT, expired BIGINT, last_day_0 DATE, consumed BOOLEAN",
     "_undeclared": "source INTEGER, field VARCHAR, count BIGINT",
     "_rejects": "source INTEGER, reason VARCHAR, count BIGINT, first_line BIGINT, last_line BIGINT",
-    "_holds": "number INTEGER PRIMARY KEY, appointment_uid VARCHAR, ground VARCHAR, reference VARCHAR, "
+    "_holds": "number INTEGER, appointment_uid VARCHAR, ground VARCHAR, reference VARCHAR, "
     "set_by VARCHAR, set_on DATE, review_on DATE, lifted_on DATE",
     # The marker of evidence.md: written in the same fresh file, so it is there exactly when the rows are gone.
     "_deletion_runs": "run_id VARCHAR, store VARCHAR, dataset VARCHAR, plan_sha256 VARCHAR, deleted BIGINT, "
-    "retained BIGINT, retained_digest VARCHAR, checked VARCHAR, PRIMARY KEY (run_id, store, dataset)",
-    "_meta": "key VARCHAR PRIMARY KEY, value VARCHAR",
+    "retained BIGINT, retained_digest VARCHAR, checked VARCHAR",
+    "_meta": "key VARCHAR, value VARCHAR",
 }
 
 CARRIED_OVER = ("_sources", "_undeclared", "_rejects", "_holds", "_deletion_runs", "_meta")
