@@ -12,11 +12,14 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
-# What tests and the PDF report need from Debian: a browser, two independent verifiers (openssl, Go), pango, pdftotext.
-DEBIAN := chromium cron openssh-client openssl golang-go golang-golang-x-mod-dev \
+SOAK ?= 100
+
+# What tests and the PDF report need from Debian: a browser, two independent verifiers (openssl, Go), pango, pdftotext;
+# strace and ext4 for the campaigns.
+DEBIAN := chromium cron openssh-client openssl golang-go golang-golang-x-mod-dev strace e2fsprogs \
 	libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core poppler-utils
 
-.PHONY: help setup demo test lint types bench tsa clients lock debian clean
+.PHONY: help setup demo test lint types bench crash soak tsa clients lock debian clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +58,12 @@ types: setup ## mypy, strict
 
 bench: setup ## our speed beside the peer's, as ratios (BENCH="--scale 0.01" for a quick look)
 	$(BIN)/python -m bench $(BENCH)
+
+crash: setup ## kills, power cuts, failing disks and edited evidence, on purpose (CRASH="--every 20" for a quick look)
+	$(BIN)/python -m campaigns $(CRASH)
+
+soak: setup ## the state machine of the deletion for thousands of steps (SOAK=100 lives of 50 steps)
+	SOAK=$(SOAK) $(BIN)/python -m pytest -m slow -s tests/deletion/test_state_machine.py
 
 tsa: setup ## a local RFC 3161 time stamp authority, for trying [ledger] timestamp_url; its keys go to build/tsa
 	$(BIN)/python tests/ledger/tsa.py build/tsa 8318

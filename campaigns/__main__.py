@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked_for.add_argument("--every", type=int, default=1, help="one of so many cases, for a quick look")
     asked_for.add_argument("--at-random", type=int, default=100, help="how many moments by chance")
     asked_for.add_argument("--seed", type=int, default=1, help="of everything that is drawn by lot")
+    asked_for.add_argument("--jobs", type=int, default=0, help="cases at once; by default as many as there are cores")
     asked = asked_for.parse_args(arguments)
     if unknown := set(asked.names) - set(CAMPAIGNS):
         asked_for.error(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(CAMPAIGNS)}")
@@ -37,18 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
         scene = remember(prepare(Path(folder)))
         if (state := look(scene.path, scene)) != "approved":
             raise SystemExit(f"the prepared run is {state}, not approved")
-        tallies = [
-            _one(name, scene, Path(folder), asked.every, asked.at_random, asked.seed)
-            for name in asked.names or CAMPAIGNS
-        ]
+        tallies = [_one(name, scene, Path(folder), asked) for name in asked.names or CAMPAIGNS]
     return int(any(tally.broken for tally in tallies))
 
 
-def _one(name: str, scene: Scene, folder: Path, every: int, at_random: int, seed: int) -> Tally:
+def _one(name: str, scene: Scene, folder: Path, asked: argparse.Namespace) -> Tally:
     place, began = folder / name, time.monotonic()
     place.mkdir()
-    more = {"at_random": at_random} if name in WITH_MOMENTS else {}
-    tally = CAMPAIGNS[name](scene, place, every=every, seed=seed, **more)
+    more = {"at_random": asked.at_random} if name in WITH_MOMENTS else {}
+    more |= {"jobs": asked.jobs} if name != "bits" else {}
+    tally = CAMPAIGNS[name](scene, place, every=asked.every, seed=asked.seed, **more)
     print(f"{tally.described()}\n  {time.monotonic() - began:6.0f}  seconds", flush=True)
     return tally
 

@@ -33,7 +33,7 @@ INCOMPLETE = 9
 HARMLESS = 0
 
 
-def campaign(scene: Scene, folder: Path, *, every: int = 1, seed: int = 1) -> Tally:
+def campaign(scene: Scene, folder: Path, *, every: int = 1, seed: int = 1, jobs: int = 0) -> Tally:
     """Strike each call (of ``every``, one): those that change something, and those that open a file to read."""
     tally = Tally("faults", "failing calls ended in a sentence and the right code, and the run could go on")
     if skipped := need_strace():
@@ -54,7 +54,7 @@ def campaign(scene: Scene, folder: Path, *, every: int = 1, seed: int = 1) -> Ta
         yield f"{point.call} {error}" if hit else "ended before the call came"
         yield f"ended with {ended.code}"
 
-    return each(tally, cases[start::every], one)
+    return each(tally, cases[start::every], one, jobs)
 
 
 def chosen(found: list[Point]) -> Iterator[tuple[Point, str]]:

@@ -18,7 +18,9 @@ from campaigns.tally import Tally, each
 KILL = "signal=KILL"
 
 
-def campaign(scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100, seed: int = 1) -> Tally:
+def campaign(
+    scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100, seed: int = 1, jobs: int = 0
+) -> Tally:
     """Kill at every named point (of ``every``, one), and ``at_random`` times at any moment."""
     tally = Tally("kill", "runs killed twice went on to a sealed record")
     if skipped := need_strace():
@@ -39,7 +41,7 @@ def campaign(scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100
             yield f"killed in the {which}: {state}" if hit else f"the {which} ended before the call came"
         finish(path, scene)
 
-    each(tally, pairs, at_points)
+    each(tally, pairs, at_points, jobs)
     seconds = how_long(scene, folder / "timed")
 
     def at_any_moment(folder: Path, number: int) -> Iterator[str]:
@@ -49,7 +51,7 @@ def campaign(scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100
             yield f"killed at random: {look(path, scene)}" if killed else "ended before it was killed"
         finish(path, scene)
 
-    return each(tally, range(at_random), at_any_moment)
+    return each(tally, range(at_random), at_any_moment, jobs)
 
 
 def named_points(found: list[Point]) -> list[Point]:

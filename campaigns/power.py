@@ -88,7 +88,9 @@ def unavailable() -> str:
     return need_strace()
 
 
-def campaign(scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100, seed: int = 1) -> Tally:
+def campaign(
+    scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100, seed: int = 1, jobs: int = 0
+) -> Tally:
     """Cut the power before every changing call (of ``every``, one), after the end, and at random moments."""
     tally = Tally("power", "runs survived a power cut on ext4, evidence and database on two file systems")
     if skipped := unavailable():
@@ -104,7 +106,7 @@ def campaign(scene: Scene, folder: Path, *, every: int = 1, at_random: int = 100
     def one(folder: Path, case: Point | float) -> Iterator[str]:
         yield cut_during(folder, scene, case, NO_LOG_FLUSH if hash(str(case)) % 4 else LOG_FLUSH)
 
-    return each(tally, cases, one)
+    return each(tally, cases, one, jobs)
 
 
 def cut_during(folder: Path, scene: Scene, moment: Point | float, flags: int, lying: bool = False) -> str:

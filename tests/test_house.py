@@ -15,7 +15,21 @@ EXPECTED = (
     *("README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md", "Makefile", ".ci/run"),
     *(".gitignore", "pyproject.toml", "requirements.txt"),
 )
-TARGETS = ("setup", "demo", "test", "lint", "types", "bench", "tsa", "clients", "lock", "debian", "clean")
+TARGETS = (
+    "setup",
+    "demo",
+    "test",
+    "lint",
+    "types",
+    "bench",
+    "crash",
+    "soak",
+    "tsa",
+    "clients",
+    "lock",
+    "debian",
+    "clean",
+)
 ONE_MEGABYTE = 1_000_000
 
 # Written in pieces, so that this file does not contain what it looks for.

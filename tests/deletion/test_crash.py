@@ -156,8 +156,8 @@ def test_the_order_of_the_steps_is_that_of_the_format(fresh) -> None:
     assert set(steps) >= {
         *STORE_STEPS,
         "_write_fresh",
-        "_search",
         "_mark",
+        "_search",
         "_rename",
         "rename",
         "append",
@@ -165,7 +165,7 @@ def test_the_order_of_the_steps_is_that_of_the_format(fresh) -> None:
     }
     assert steps.index("write_lines_once") < steps.index("append") < steps.index("_write_fresh")
     in_place = steps.index("rename", steps.index("_rename"))
-    assert steps.index("_search") < steps.index("_mark") < in_place < steps.index("_empty")
+    assert steps.index("_mark") < steps.index("_search") < in_place < steps.index("_empty")
     after = steps[steps.index("_empty") :]
     writes = ("write_once", "append", "write_proof")
     assert [step for step in after if step in writes] == [
