@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 DESIGNED = {
     *("init", "ingest", "check", "plan", "approve", "purge", "verify", "report", "preview", "hold"),
-    *("subject", "explain", "restore", "doctor", "run", "serve", "demo"),
+    *("subject", "explain", "restore", "doctor", "run", "serve", "demo", "key"),
 }
 JSON_KEYS = {
     "init": {"path"},
@@ -299,7 +299,8 @@ def test_a_reader_that_goes_away_is_no_failure(shared: Any) -> None:
 def test_ctrl_c_says_that_the_same_command_goes_on(shared: Any) -> None:
     """One line, the usual code, no traceback."""
     code = (
-        "import time, lifecycle.workbench as w, lifecycle.cli as c\n"
+        "import signal, time, lifecycle.workbench as w, lifecycle.cli as c\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs inherit that it is ignored
         "w.Workbench.doctor = lambda self: (print('ready', flush=True), time.sleep(60))\n"
         "c.main()"
     )

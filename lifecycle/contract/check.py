@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from lifecycle.contract.json_text import hidden_keys, json_likely
-from lifecycle.contract.keys import KeyCounter, Spill
+from lifecycle.contract.keys import KeyCounter
 from lifecycle.contract.rows import BASIC_CHECKS, RowCheck, basic_checks, conformed
 from lifecycle.contract.structure import STRUCTURE_CHECKS, Flaw, structure_flaws
 from lifecycle.contract.tally import Tally, known_channel
@@ -16,6 +17,9 @@ from lifecycle.contract.values.registry import value_checks
 from lifecycle.contract.values.scan import Scanner, Suspects, checks_of, hits_in
 from lifecycle.errors import StoreError
 from lifecycle.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from lifecycle.contract.key_runs import Spill
 
 Duplicates = Callable[[], Mapping[str, int]]
 """The store's answer: channel to number of rows that repeat an earlier key (see `keys.repeated_keys_sql`)."""

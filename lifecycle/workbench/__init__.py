@@ -14,7 +14,7 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, ingesting, progress, purging, verifying, workspace
+from lifecycle.workbench import approvals, progress, purging, verifying, workspace
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.keeping import KeyVerbs
@@ -125,6 +125,8 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
             ``read = stored + duplicates + rejected + expired``, summed over the files. A file that is broken as a
             whole is among ``refused``; the others are stored.
         """
+        from lifecycle.workbench import ingesting  # the readers are slow to import, and most verbs do without
+
         day, files = self._day(as_of), [Path(path) for path in paths]
         with progress.bar("ingest"):
             return ingesting.ingest(

@@ -18,7 +18,6 @@ from lifecycle.mail.setup import MENU_PATHS, Setup
 from lifecycle.model import Finding, Opened, Outcome, Severity, SourceRow
 from lifecycle.workbench import progress
 from lifecycle.workbench.connection import connection_findings
-from lifecycle.workbench.ingesting import open_source
 from lifecycle.workbench.results import Checked, outcome_of
 from lifecycle.workbench.workspace import Workspace
 
@@ -27,6 +26,11 @@ def check_store(workspace: Workspace, store: str | None, *, second_opinion: bool
     """Check everything in the workspace store, and what ``ingest`` dropped at the door."""
     if store not in (None, workspace.store.name):
         raise UsageError("There is no such store to read.", f"--store {workspace.store.name}")
+    with workspace.store.kept_open():
+        return _checked_store(workspace, second_opinion=second_opinion)
+
+
+def _checked_store(workspace: Workspace, *, second_opinion: bool) -> Checked:
     findings: list[Finding] = []
     rows = 0
     progress.expect(sum(one.before for one in workspace.store.counts(workspace.cutoffs(workspace.today))))
@@ -90,6 +94,8 @@ def check_files(
     second_opinion: bool = False,
 ) -> Checked:
     """Check files where they lie; nothing of them is stored."""
+    from lifecycle.workbench.ingesting import open_source  # the readers, which a check of the store does without
+
     contracts = workspace.contracts()
     findings: list[Finding] = []
     rows = 0

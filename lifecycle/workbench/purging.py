@@ -72,7 +72,8 @@ def _told_by_what_was_done(runs: DeletionRuns, run_id: str) -> Iterator[None]:
         if isinstance(error, EvidenceError) and not of_the_disk:
             raise
         if runs.has_begun(run_id):
-            raise Incomplete(error.fact, error.hint or f"lifecycle purge {run_id}") from error
+            again = f"lifecycle purge {run_id}"
+            raise Incomplete(error.fact, again if isinstance(error, Unexpected) else error.hint or again) from error
         if isinstance(error, EvidenceError):
             raise Refused(f"{error.fact} Nothing was deleted.", error.hint) from error
         raise

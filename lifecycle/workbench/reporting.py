@@ -40,9 +40,10 @@ def write_report(
         run_id = facts.latest_run(ledger)
     elif run_id not in ledger.runs() or doc.PLAN not in ledger.listing(run_id):
         raise UsageError("There is no such run.", "lifecycle plan --as-of DATE")
-    findings = check_store(workspace, None, second_opinion=second_opinion).findings
-    said = facts.gather(workspace, run_id, findings, workspace.today, planned=planned)
-    said = history.with_past(workspace, said)
+    with workspace.store.kept_open():
+        findings = check_store(workspace, None, second_opinion=second_opinion).findings
+        said = facts.gather(workspace, run_id, findings, workspace.today, planned=planned)
+        said = history.with_past(workspace, said)
     files = report.write(said, workspace.path / "reports", formats, language or workspace.settings.language)
     history.remember(workspace, said)
     return tuple(files)

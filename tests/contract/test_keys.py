@@ -33,7 +33,7 @@ def expected(frame: pl.DataFrame) -> dict[str, int]:
 @pytest.mark.parametrize("run_rows", [1, 7, 100, 10_000])
 def test_runs_on_a_file_give_the_same_answer_as_memory(run_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the rows are cut into batches and runs."""
-    monkeypatch.setattr("lifecycle.contract.keys.RUN_ROWS", run_rows)
+    monkeypatch.setattr("lifecycle.contract.key_runs.RUN_ROWS", run_rows)
     frame = rows(run_rows, 500)
     for spill in (None, tempfile.TemporaryFile):
         counter = KeyCounter(KEY, spill)
@@ -55,7 +55,7 @@ def test_the_file_is_asked_for_only_when_needed_and_holds_nothing_but_salted_has
 
     frame = rows(1, 100).with_columns(pl.lit("rest").alias("_channel"))
     for run_rows in (101, 100, 100):
-        monkeypatch.setattr("lifecycle.contract.keys.RUN_ROWS", run_rows)
+        monkeypatch.setattr("lifecycle.contract.key_runs.RUN_ROWS", run_rows)
         counter = KeyCounter(KEY, Kept)
         counter.add(frame)
         assert counter.repeated() == expected(frame)
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_had_or_written_leaves_the_answer_open(monkeypatch
     def refused() -> BinaryIO:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("lifecycle.contract.keys.RUN_ROWS", 10)
+    monkeypatch.setattr("lifecycle.contract.key_runs.RUN_ROWS", 10)
     for spill in (Full, refused):
         counter = KeyCounter(KEY, spill)
         counter.add(rows(1, 20))

@@ -57,30 +57,55 @@ def opened(path: Path, *, wait_seconds: float = 10) -> Iterator[duckdb.DuckDBPyC
 
 
 @contextmanager
-def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    import duckdb
+def beside(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open another session of a store that is open already: with temporary tables of its own, and no cost."""
+    session = connection.cursor()
+    try:
+        with _translated_errors(path):
+            _speak_plainly(session)
+            yield session
+    finally:
+        session.close()
 
+
+@contextmanager
+def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = _connect(path, wait_seconds)
     # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call.
     temporary = path.with_name(path.name + ".tmp")
     try:
-        # Else DuckDB draws its progress on standard output, even into a pipe. In a notebook without ipywidgets it
-        # can draw none and refuses the setting altogether.
-        with suppress(duckdb.InvalidInputException):
-            connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"SET memory_limit = '{_MEMORY}'")
-        connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
-        connection.execute("SET preserve_insertion_order = false")
-        yield connection
+        with _translated_errors(path):
+            _speak_plainly(connection)
+            connection.execute(f"SET memory_limit = '{_MEMORY}'")
+            connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
+            connection.execute("SET preserve_insertion_order = false")
+            yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _speak_plainly(connection: duckdb.DuckDBPyConnection) -> None:
+    import duckdb
+
+    # Else DuckDB draws its progress on standard output, even into a pipe. In a notebook without ipywidgets it can
+    # draw none and refuses the setting altogether.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+
+
+@contextmanager
+def _translated_errors(path: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
     except duckdb.Error as error:
         # DuckDB's own messages can quote what it read, so they stop here.
         raise StoreError(
             f"The store {path.name} could not do what was asked ({type(error).__name__}).", "lifecycle doctor"
         ) from None
-    finally:
-        connection.close()
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _connect(path: Path, wait_seconds: float) -> Any:

@@ -25,7 +25,7 @@ from lifecycle.model import (
     Verified,
 )
 from lifecycle.stores.embedded import drift, erase, returned, sql
-from lifecycle.stores.embedded.connect import create, opened
+from lifecycle.stores.embedded.connect import beside, create, opened
 from lifecycle.stores.embedded.ingest import Intake
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _BATCH_ROWS = 200_000
 
 
 class EmbeddedStore:
-    """The workspace's own store. Every method opens the file, does one thing, and closes it.
+    """The workspace's own store. Every method opens the file, does one thing, and closes it, or see :meth:`kept_open`.
 
     Parameters
     ----------
@@ -54,14 +54,32 @@ class EmbeddedStore:
         self._root = root
         self._wait_seconds = wait_seconds
         self._returned: tuple[object, Mapping[str, pl.DataFrame]] | None = None
+        self._kept: duckdb.DuckDBPyConnection | None = None
 
     def create(self) -> None:
         """Create the file with its tables."""
         create(self._path)
 
     @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open the file once for all that is looked at in a ``with`` block: opening costs more than most looks."""
+        if self._kept is not None:
+            yield
+            return
+        with opened(self._path, wait_seconds=self._wait_seconds) as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = None
+
+    @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with opened(self._path, wait_seconds=self._wait_seconds) as db:
+        one = (
+            opened(self._path, wait_seconds=self._wait_seconds)
+            if self._kept is None
+            else beside(self._kept, self._path)
+        )
+        with one as db:
             yield db
 
     # --- taking in ---------------------------------------------------------------------------------
@@ -114,6 +132,7 @@ class EmbeddedStore:
             sampled: pl.DataFrame = db.sql(
                 f"SELECT {columns} FROM {dataset} USING SAMPLE reservoir({int(size)} ROWS) REPEATABLE ({int(seed)})"
             ).pl()
+            db.execute("RESET threads")
         return sampled
 
     def record(self, uid: str) -> dict[str, object] | None:
