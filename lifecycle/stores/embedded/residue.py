@@ -98,7 +98,8 @@ def _only_where_values_touch(db: duckdb.DuckDBPyConnection, value: str, fresh: P
     its largest one.
     """
     occurrences = list(_around(fresh, value.encode()))
-    return len(occurrences) <= _OFTEN and all(_touch(db, value, before, after) for before, after in occurrences)
+    # None at all explains nothing: then the search saw something that this one does not.
+    return 0 < len(occurrences) <= _OFTEN and all(_touch(db, value, *sides) for sides in occurrences)
 
 
 def _around(path: Path, value: bytes) -> Iterator[tuple[bytes, bytes]]:
