@@ -516,11 +516,13 @@ class Erasing(Protocol):
     """A store, open and alone, with the due rows chosen: nobody else can change them until it is closed.
 
     ``tombstones`` are those of the chosen rows, distinct and sorted; ``commit`` erases them as the order says.
+    ``renew`` is for a run with nothing to erase: it removes the bytes that rows left which were replaced earlier.
     """
 
     @property
     def tombstones(self) -> pl.Series: ...
     def commit(self, order: Erasure) -> Erased: ...
+    def renew(self, run_id: str) -> None: ...
 
 
 class Store(Protocol):

@@ -97,6 +97,8 @@ class Execution:
             }
             self._begin(chosen, key, begun_in_store=len(chosen) < len(self._stores))
             if self._plan.count == 0:
+                for erasing in chosen.values():
+                    erasing.renew(self._run_id)
                 return ()
             order = self._order(key, due)
             drift = self._drift(chosen, order)

@@ -147,6 +147,9 @@ class MemoryErasing:
     limits: Mapping[str, Cutoffs]
     tombstones: pl.Series
 
+    def renew(self, run_id: str) -> None:
+        self.store._step("renew")
+
     def commit(self, order: Erasure) -> Erased:
         self.store._step("commit")
         sets, doomed = [], self.store._doomed(self.limits)

@@ -100,6 +100,22 @@ def test_nothing_due_is_sealed_with_zeros_and_without_approval(world) -> None:
     assert not world.ledger().holds_tombstone_key(run_id)
 
 
+def test_a_night_with_nothing_due_removes_the_bytes_of_replaced_rows(world) -> None:
+    """A newer export replaced a record; its older values are gone the next morning, and the evidence is sound."""
+    record = world.event(3, world.new)
+    world.put(record | {"first_name": "Waltraud03"}, dataset="appointments")
+    world.put(record, dataset="appointments")
+    rows = world.rows("appointments")
+    run_id = world.plan()
+    stored = world.root / "data" / "lifecycle.duckdb"
+    assert b"Waltraud03" in stored.read_bytes()
+    assert world.purge(run_id) == "sealed"
+    assert b"Waltraud03" not in b"".join(path.read_bytes() for path in world.root.rglob("*") if path.is_file())
+    assert world.rows("appointments") == rows
+    assert world.predicate(run_id)["erasure"] == "none"
+    assert world.is_sound()
+
+
 def test_a_missed_night_goes_with_the_next_run(world) -> None:
     """Every due row, however long overdue."""
     world.put(world.event(1), world.event(2, world.old + timedelta(days=20)))

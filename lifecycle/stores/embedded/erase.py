@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,19 +78,28 @@ class Rewrite:
 
     def commit(self, order: Erasure) -> Erased:
         """Rewrite, search, and commit by renaming."""
-        self._remove_leftovers()
-        try:
+        with self._fresh_file():
             early = self._count_early(order)
             controls = choose_controls(self._db)
             key_hashes = _key_hashes(self._db, self._cutoffs)
             sets, residue = self._write_clean(order, controls, early)
-            old = os.open(self._path, os.O_RDWR)
-            try:
-                self._rename(order)
-            finally:
-                # Still alone: nobody can have opened the old file since, and whoever did before was refused.
-                self._db.close()
-                self._empty(old)
+            self._put_in_place(order.run_id)
+        return Erased(sets, early, residue, key_hashes)
+
+    def renew(self, run_id: str) -> None:
+        """Rewrite what stays where replaced rows, or a call that was killed, left their bytes; no row is deleted."""
+        if not self._db.sql(sql.OWES_REWRITE).fetchall():
+            return
+        with self._fresh_file():
+            self._write_fresh()
+            _sync(self._fresh)
+            self._put_in_place(run_id)
+
+    @contextmanager
+    def _fresh_file(self) -> Iterator[None]:
+        self._remove_leftovers()
+        try:
+            yield
         except OSError as error:
             raise StoreError(
                 f"The workspace could not be searched or the fresh file not be written: {error.strerror}.",
@@ -97,7 +107,6 @@ class Rewrite:
             ) from None
         finally:
             self._remove_leftovers()
-        return Erased(sets, early, residue, key_hashes)
 
     def _refuse_unsafe_file(self) -> None:
         size = self._path.stat()
@@ -129,14 +138,15 @@ class Rewrite:
             )
         return early
 
-    def _write_fresh(self, order: Erasure) -> tuple[ErasedSet, ...]:
+    def _write_fresh(self) -> dict[str, tuple[int, int]]:
+        """Write what stays into a fresh file; gives per dataset the number of rows and the sum of their hashes."""
         db = self._db
         db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
         fill_schema(db, "fresh")
         db.execute("DELETE FROM fresh._meta")
         for table in CARRIED_OVER:
             db.execute(f"INSERT INTO fresh.{table} SELECT * FROM {table} {_STAYS.get(table, '')}")
-        sets = []
+        stayed = {}
         for dataset, schema in SCHEMAS.items():
             names = ", ".join([*schema, "_source"])
             stays = f"FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid"
@@ -147,10 +157,13 @@ class Rewrite:
                     f"The fresh file does not hold the {expected[0]} rows of {dataset} that stay; nothing was deleted.",
                     "run the same command again",
                 )
-            deleted = _one(db, f"SELECT count(*) FROM doomed_{dataset}")
-            sets.append(ErasedSet(self._name, dataset, deleted, expected[0], order.retained_digest(dataset, *expected)))
+            stayed[dataset] = expected
         db.execute("DETACH fresh")
-        return tuple(sets)
+        return stayed
+
+    def _erased_set(self, order: Erasure, dataset: str, stayed: tuple[int, int]) -> ErasedSet:
+        deleted = _one(self._db, f"SELECT count(*) FROM doomed_{dataset}")
+        return ErasedSet(self._name, dataset, deleted, stayed[0], order.retained_digest(dataset, *stayed))
 
     def _write_clean(self, order: Erasure, controls: Controls, early: int) -> tuple[tuple[ErasedSet, ...], Residue]:
         """Write the fresh file and search it as it will lie there, marker included.
@@ -159,7 +172,8 @@ class Rewrite:
         """
         elsewhere, clean = self._search_others(order, controls)
         for tries_left in reversed(range(_TRIES)):
-            sets = self._write_fresh(order)
+            stayed = self._write_fresh()
+            sets = tuple(self._erased_set(order, dataset, each) for dataset, each in stayed.items())
             self._mark(order, sets, early, clean)
             residue, left = self._search(controls, elsewhere, clean)
             if residue != clean:  # some of the controls are part of a longer value that stays, or values are left
@@ -215,7 +229,16 @@ class Rewrite:
         self._db.execute("DETACH fresh")
         _sync(self._fresh)
 
-    def _rename(self, order: Erasure) -> None:
+    def _put_in_place(self, run_id: str) -> None:
+        old = os.open(self._path, os.O_RDWR)
+        try:
+            self._rename(run_id)
+        finally:
+            # Still alone: nobody can have opened the old file since, and whoever did before was refused.
+            self._db.close()
+            self._empty(old)
+
+    def _rename(self, run_id: str) -> None:
         for path in (self._path, self._fresh):
             if path.with_name(path.name + ".wal").exists():
                 raise StoreError("A write-ahead log lies beside the store; nothing was deleted.", "run it again")
@@ -226,7 +249,7 @@ class Rewrite:
             os.fsync(folder)
         except OSError as error:
             raise Incomplete(
-                f"The fresh file could not be put in place: {error.strerror}.", f"lifecycle purge {order.run_id}"
+                f"The fresh file could not be put in place: {error.strerror}.", f"lifecycle purge {run_id}"
             ) from None
         finally:
             os.close(folder)
@@ -312,9 +335,10 @@ def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str],
 
 # A hold that was lifted goes with the last row of its appointment: its uid is personal, too.
 _STAYS = {
+    "_meta": f"WHERE key <> '{sql.REWRITE_OWED}'",
     "_holds": "h WHERE h.lifted_on IS NULL OR EXISTS (SELECT 1 FROM appointments e WHERE e.appointment_uid = "
     "h.appointment_uid AND e.rowid NOT IN (SELECT row FROM doomed_appointments)) OR EXISTS (SELECT 1 FROM events e "
-    "WHERE e.appointment_uid = h.appointment_uid AND e.rowid NOT IN (SELECT row FROM doomed_events))"
+    "WHERE e.appointment_uid = h.appointment_uid AND e.rowid NOT IN (SELECT row FROM doomed_events))",
 }
 
 

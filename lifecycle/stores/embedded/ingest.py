@@ -126,8 +126,12 @@ class Intake:
         """
         for dataset in sorted({arrival.dataset for arrival in self._arrivals}):
             self._judge(dataset, cutoffs[dataset], keys)
-        for arrival in self._arrivals:
-            self._store(arrival)
+        # Said before and unsaid after: a call that is killed leaves the blocks that it had written.
+        owed = bool(self._db.sql(sql.OWES_REWRITE).fetchall())
+        self._db.execute(sql.OWE_REWRITE)
+        removed = sum([self._store(arrival) for arrival in self._arrivals])
+        if not owed and not removed:
+            self._db.execute(sql.OWE_NO_REWRITE)
         return self._arrivals
 
     def _judge(self, dataset: str, cutoffs: Cutoffs, keys: Sequence[tuple[str, bytes]]) -> None:
@@ -169,8 +173,9 @@ class Intake:
     def _known_sources(self) -> str:
         return ", ".join(["-1", *(str(arrival.source) for arrival in self._arrivals if arrival.known)])
 
-    def _store(self, arrival: Arrival) -> None:
-        dataset, run = arrival.dataset, self._db.execute
+    def _store(self, arrival: Arrival) -> int:
+        """Store what may be stored of one file, and give the number of stored rows that it replaced."""
+        dataset, run, removed = arrival.dataset, self._db.execute, 0
         run("BEGIN")
         for verdict, replaced, count in run(_COUNTS.format(dataset=dataset, source=arrival.source)).fetchall():
             if verdict == "erased":
@@ -181,10 +186,12 @@ class Intake:
             arrival.replaced += count if replaced else 0
         names = ", ".join(SCHEMAS[dataset])
         if dataset == "appointments":
-            arrival.replaced += run(_REPLACE.format(source=arrival.source, same=_same_key())).fetchall()[0][0]
+            removed = run(_REPLACE.format(source=arrival.source, same=_same_key())).fetchall()[0][0]
+            arrival.replaced += removed
         run(_STORE.format(dataset=dataset, names=names, source=arrival.source))
         self._register(arrival)
         run("COMMIT")
+        return removed
 
     def _register(self, arrival: Arrival) -> None:
         row: dict[str, Any] = {name: getattr(arrival, name) for name in _REGISTERED}

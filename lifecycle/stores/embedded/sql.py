@@ -10,6 +10,13 @@ from lifecycle.model import SCHEMAS, TOMBSTONE_KEYS, UTC_TIME, Cutoffs, Rule
 TOMBSTONE_PREFIX = b"deletion-tombstone/v1\0"
 _BLOCK = 64
 
+# Rows that were replaced, or that a killed call had written, have left their bytes in the file: the next deletion run
+# writes it anew, rows due or not.
+REWRITE_OWED = "rewrite_owed"
+OWES_REWRITE = f"SELECT 1 FROM _meta WHERE key = '{REWRITE_OWED}'"
+OWE_REWRITE = f"INSERT INTO _meta SELECT '{REWRITE_OWED}', 'true' WHERE NOT EXISTS ({OWES_REWRITE})"
+OWE_NO_REWRITE = f"DELETE FROM _meta WHERE key = '{REWRITE_OWED}'"
+
 
 def judged(dataset: str, cutoffs: Cutoffs, *, table: str = "", sources: str = "_sources") -> str:
     """Return a SELECT over every row of ``dataset``: ``row, due_by, held, no_anchor, day_0_at``.

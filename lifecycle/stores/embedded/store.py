@@ -293,4 +293,5 @@ class EmbeddedStore:
             raise UsageError(f"There is no hold {number} in force.", "lifecycle hold list")
         with self._opened() as db:
             db.execute("UPDATE _holds SET lifted_on = $on WHERE number = $number", {"on": on, "number": number})
+            db.execute(sql.OWE_REWRITE)  # should no row of its appointment be left, the uid goes with the next run
         return next(each for each in self.holds() if each.number == number)
