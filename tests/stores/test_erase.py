@@ -47,6 +47,19 @@ def query(shelf: Any, text: str) -> list[tuple[Any, ...]]:
         return db.sql(text).fetchall()
 
 
+def leave_in_the_fresh_file(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Whenever the fresh file is searched, the value stands at its end, with nothing beside it."""
+    search = Searcher.search
+
+    def with_a_leftover(self: Searcher, files: list[Path]) -> Any:
+        if files and files[0].suffix == ".new":
+            with files[0].open("ab") as file:
+                file.write(b"\0" * 300 + value.encode() + b"\0" * 300)
+        return search(self, files)
+
+    monkeypatch.setattr(Searcher, "search", with_a_leftover)
+
+
 def everything_but(shelf: Any, going: list[dict[str, Any]]) -> dict[str, Counter[Any]]:
     gone = {tuple(row.values()) for row in going}
     return {
@@ -360,15 +373,7 @@ def test_a_value_made_of_two_ids_that_stay_is_no_residue(shelf) -> None:
 
 def test_a_value_that_was_left_is_residue_although_two_that_stay_would_make_it(shelf, monkeypatch) -> None:
     """What stands beside it in the file is no value that stays, so chance does not explain it."""
-    search = Searcher.search
-
-    def with_a_leftover(self: Searcher, files: list[Path]) -> Any:
-        if files and files[0].suffix == ".new":
-            with files[0].open("ab") as file:
-                file.write(b"\0" * 300 + b"bbbbaaaa" + b"\0" * 300)
-        return search(self, files)
-
-    monkeypatch.setattr(Searcher, "search", with_a_leftover)
+    leave_in_the_fresh_file(monkeypatch, "bbbbaaaa")
     staying = [shelf.row(number=50, appointment_uid="90bbbb"), shelf.row(number=51, appointment_uid="aaaa12")]
     going = shelf.row(number=1, ends=shelf.old, appointment_uid="bbbbaaaa")
     shelf.take_in([going, *staying], today=shelf.old.date())
@@ -397,6 +402,16 @@ def test_what_comes_in_with_the_marker_is_found_too(shelf, monkeypatch, dirty: i
     assert residue.outcome is (Outcome.FAILED if found else Outcome.PASSED)
     assert len(shelf.holds_bytes(rows["going"][0]["email"])) == found
     assert shelf.store.erased("2026-10-01-a").residue == residue
+
+
+def test_in_a_night_of_a_usual_size_every_deleted_row_is_looked_for(shelf, monkeypatch) -> None:
+    """One value of one row among hundreds is left: no sample could be sure to see it."""
+    rows = fill(shelf, going=300, staying=3)["going"][:300]
+    left = rows[137]["mobile"]
+    leave_in_the_fresh_file(monkeypatch, left)
+    residue = shelf.erase().residue
+    assert residue.controls == residue.found_in_old >= 3 * 300
+    assert (residue.found_in_new, residue.outcome) == (1, Outcome.FAILED)
 
 
 def test_the_store_has_no_index(shelf) -> None:

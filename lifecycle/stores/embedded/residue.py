@@ -17,7 +17,9 @@ from lifecycle.stores.embedded.schema import SEARCHED_COLUMNS
 if TYPE_CHECKING:
     import duckdb
 
-_ROWS = 12
+_ROWS = 1_000
+"""So many of the doomed rows of each dataset are looked for, more than most nights have; more would cost seconds."""
+_NAMES = 12  # names are part of other values so often that a few are enough
 _SHORTEST = (8, 5)  # bytes; short values, which occur by chance, only where there is nothing better
 _TELLING = ("appointment_uid", "email")
 _LONGEST = 256  # bytes looked at on each side of a control that was found
@@ -61,7 +63,8 @@ def _chosen(db: duckdb.DuckDBPyConnection, shortest: int) -> Controls:
             f"(SELECT row FROM doomed_{dataset} ORDER BY hash(row), row LIMIT {_ROWS})"
         ).fetchall()
         for column, found in zip(SEARCHED_COLUMNS, zip(*rows, strict=True), strict=bool(rows)):
-            candidates = [value for value in dict.fromkeys(found) if value and len(value.encode()) >= shortest]
+            some = found[:_NAMES] if column.endswith("_name") else found
+            candidates = [value for value in dict.fromkeys(some) if value and len(value.encode()) >= shortest]
             chosen = _without_staying(db, column, candidates)
             values.update(dict.fromkeys(chosen))
             if column in _TELLING:
