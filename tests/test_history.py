@@ -28,6 +28,7 @@ def later(wb: Workbench, nights: int) -> Workbench:
     return Workbench.open(wb.path, now=lambda: NIGHT + timedelta(days=nights))
 
 
+@pytest.mark.slow
 def changed(wb: Workbench) -> tuple[str, dict[str, tuple[object, object]]]:
     """What the report's JSON says: compared with what, and each change by kind and name."""
     (path,) = wb.report(formats=["json"], second_opinion=False).files

@@ -28,6 +28,7 @@ def test_every_file_on_the_page_exists() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+@pytest.mark.slow
 def test_the_page_says_when_and_on_what_machine() -> None:
     """Counts without a date and a kind of machine say nothing."""
     assert re.search(r"\d{1,2} [A-Z][a-z]+ 20\d\d", PAGE)

@@ -114,6 +114,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", NUMBERS)
 def test_a_valid_number_is_found_in_any_field_in_any_spelling(check: str) -> None:
     """With anything between its digits, in the digits of any script, with letters that only look like it."""

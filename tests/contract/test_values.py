@@ -134,6 +134,7 @@ def test_a_check_that_is_turned_off_is_noticed(check: ValueCheck, monkeypatch: p
         test_every_bad_example_is_found_and_no_good_one_is(check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["first_name", "last_name"])
 def test_names_that_look_like_something_else_are_not_findings(field: str) -> None:
     """People are called Krebs."""
@@ -173,6 +174,7 @@ ARABIC = {ord(c): 0x0660 + i for i, c in enumerate(string.digits)}
 SPELLINGS = ("", " ", "-", ".", "/", " - ", "\u00a0", "\u200b", "\u2013", "\u00ad", "_")
 
 
+@pytest.mark.slow
 @given(
     letter=st.sampled_from(string.ascii_uppercase),
     digits=st.text(string.digits, min_size=8, max_size=8),
@@ -194,6 +196,7 @@ def test_a_valid_kvnr_is_found_anywhere_in_any_spelling(
     assert "kvnr" in found(field, value), (field, separator.encode("unicode_escape"))
 
 
+@pytest.mark.slow
 @given(
     letter=st.sampled_from(string.ascii_uppercase),
     digits=st.text(string.digits, min_size=8, max_size=8),

@@ -105,6 +105,7 @@ def test_a_cutoff_is_the_first_instant_of_its_local_day() -> None:
         assert local_day(limit - TICK, BERLIN) == as_of - timedelta(days=90)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(STRANGE),
     st.dates(date(2008, 1, 1), LAST),

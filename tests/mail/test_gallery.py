@@ -52,6 +52,7 @@ def test_the_page_loads_nothing_and_allows_exactly_one_script(built: Path):
     assert page.count("<script") == 2
 
 
+@pytest.mark.slow
 def test_the_data_in_the_page_cannot_end_its_script_element(built: Path):
     """A booking whose name holds a script tag is in it, escaped."""
     page = (built / "index.html").read_text()
@@ -164,6 +165,7 @@ def test_lint_and_build_need_no_network(tmp_path: Path):
     assert int(done.stdout.split()[1]) == 41
 
 
+@pytest.mark.slow
 def test_linting_and_building_open_no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Also where no namespace can be made: any socket would fail the test."""
     import socket

@@ -36,6 +36,7 @@ def rows(document: Document, key: str, number: int = 0) -> list[list[int]]:
     return [[int(str(row[column]).replace(",", "")) for column in table.figures] for row in table.rows]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(COUNT, COUNT, COUNT, COUNT)
 def test_the_parts_on_the_page_sum_up_to_the_whole(deleted: int, held: int, failed: int, waiting: int) -> None:

@@ -66,6 +66,7 @@ def test_a_validator_accepts_the_papers_as_pdf_ua(paper: str, facts: Any) -> Non
     assert _breaches(render_paper(paper, facts, "de", "pdf")) == []
 
 
+@pytest.mark.slow
 def test_the_validator_can_say_no() -> None:
     """A picture without a description, and a list of names and values."""
     weasyprint = pytest.importorskip("weasyprint")
@@ -92,6 +93,7 @@ def test_header_cells_have_a_scope_and_margins_are_artifacts() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "words"), [(ImportError, "weasyprint"), (OSError, "Pango")])
 def test_a_missing_library_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception], words: str

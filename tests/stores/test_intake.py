@@ -306,6 +306,7 @@ def test_an_erased_row_is_refused_while_the_key_of_its_run_lives(shelf, dataset:
     assert (arrival.stored, arrival.rejected) == (1, 0)
 
 
+@pytest.mark.slow
 # --- all of a file or none of it ------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ def replace_forty(shelf: Any) -> None:
     assert arrival.replaced == 40
 
 
+@pytest.mark.slow
 def test_replaced_values_are_in_no_byte_after_a_run_with_nothing_due(shelf) -> None:
     """The rows that stay are the same to the last column, and so are the internal tables."""
     replace_forty(shelf)
@@ -51,6 +52,7 @@ def test_replaced_values_are_in_no_byte_after_a_run_with_nothing_due(shelf) -> N
     assert [path.name for path in shelf.path.parent.iterdir()] == [shelf.path.name]
 
 
+@pytest.mark.slow
 def test_replaced_values_go_with_a_run_that_deletes(shelf) -> None:
     """One rewrite serves both, and the night after has nothing to do."""
     shelf.take_in([shelf.row("events", 900, shelf.old)], today=shelf.old.date())
@@ -60,6 +62,7 @@ def test_replaced_values_go_with_a_run_that_deletes(shelf) -> None:
     assert not renew(shelf)
 
 
+@pytest.mark.slow
 def test_a_file_that_owes_nothing_is_left_alone(shelf) -> None:
     """Neither new rows nor duplicates nor an older export cost a rewrite; once renewed, a file is clean."""
     row = shelf.row("appointments")
