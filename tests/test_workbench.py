@@ -365,6 +365,22 @@ def test_a_plan_goes_stale_when_the_due_rows_change(bench: Workbench, taken_in: 
     assert bench.plan().before == taken_in.ingested.stored - taken_in.ingested.replaced
 
 
+def test_rows_that_arrive_after_the_plan_are_counted_by_record_and_report(bench: Workbench, tmp_path: Path) -> None:
+    """A nightly ingest between plan and purge: what the stores kept is what every paper says."""
+    planned = bench.plan()
+    bench.approve(planned.run_id, "controller")
+    body = {"command": "CREATED", "appointmentUID": "arrived-later", "firstName": "Erika", "email": "erika@example.org",
+            "startDateTime": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%dT%H:%M:%S}"}  # fmt: skip
+    (tmp_path / "later.ndjson").write_text(json.dumps(body) + "\n")
+    assert bench.ingest(tmp_path / "later.ndjson").stored == 1
+    purged = bench.purge(planned.run_id)
+    assert (purged.before, purged.retained) == (planned.before + 1, planned.retained + 1)
+    assert bench.plan().before == purged.retained
+    assert bench.verify().outcome == "passed"
+    (data,) = bench.report(purged.run_id, formats=("json",), language="en", second_opinion=False).files
+    assert f'"before": {purged.before}' in data.read_text()
+
+
 # --- doctor ---------------------------------------------------------------------------------------
 
 

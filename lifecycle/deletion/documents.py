@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -202,6 +202,16 @@ def deleted(run_id: str, erased: Iterable[Erased], at: datetime) -> bytes:
         for each in one.sets
     ]
     return to_bytes({"runId": run_id, "stores": stores, "deletedAt": at.isoformat()})
+
+
+def counted(planned: Iterable[StoreCounts], deleted_file: bytes) -> tuple[StoreCounts, ...]:
+    """Return the plan's counts as the stores were when they were rewritten: rows may have arrived since the plan."""
+    rows = {(each["store"], each["dataset"]): each for each in json.loads(deleted_file)["stores"]}
+    found = ((one, rows.get((one.store, one.dataset))) for one in planned)
+    return tuple(
+        replace(one, before=row["deleted"] + row["retained"], retained=row["retained"]) if row else one
+        for one, row in found
+    )
 
 
 def verified(run_id: str, erased: Iterable[Erased], seen: Iterable[Verified], at: datetime) -> bytes:

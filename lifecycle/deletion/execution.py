@@ -206,17 +206,20 @@ class Execution:
 
     def _seal(self, erased: tuple[Erased, ...]) -> str:
         plan = self._plan
-        deleted = sum(each.deleted for one in erased for each in one.sets)
+        sets = [each for one in erased for each in one.sets]
+        deleted = sum(each.deleted for each in sets)
+        # As the stores were when they were rewritten: rows may have arrived since the plan.
+        retained = sum(each.retained for each in sets) if sets else plan.before
         subjects = self._subjects(
             doc.PLAN, doc.APPROVAL, doc.SIGNATURE, doc.TOMBSTONES, doc.INTENT, doc.DELETED, doc.VERIFIED
         )
         counts = {
-            "before": plan.before,
+            "before": deleted + retained,
             "due": plan.due,
             "deleted": deleted,
             "held": plan.held,
             "failed": plan.due - plan.held - deleted,
-            "retained": plan.before - deleted,
+            "retained": retained,
         }
         checks = doc.checks_of(subjects[doc.VERIFIED]) if doc.VERIFIED in subjects else {}
         left = [*self._remains.residuals, *self._backups(bool(erased))]

@@ -171,7 +171,7 @@ def run_note(run: RunState) -> RunNote:
         run_id=run.run_id,
         as_of=run.plan.as_of,
         outcome=run.outcome,
-        before=run.plan.before,
+        before=run.before,
         due=run.plan.due,
         deleted=deleted,
         held=run.plan.held,

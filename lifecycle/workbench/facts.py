@@ -47,6 +47,12 @@ class RunState:
     predicate: Mapping[str, Any]
     residue: Mapping[str, int]
     ended_on: date | None
+    stores: tuple[StoreCounts, ...]
+
+    @property
+    def before(self) -> int:
+        """All rows of all stores, before the run."""
+        return sum(each.before for each in self.stores)
 
 
 def read_run(ledger: Ledger, run_id: str) -> RunState:
@@ -61,14 +67,16 @@ def read_run(ledger: Ledger, run_id: str) -> RunState:
         outcome = "planned"
     predicate = doc.predicate_of(ledger.read(run_id, end)) if end else {}
     residue = json.loads(ledger.read(run_id, doc.VERIFIED))["residue"] if doc.VERIFIED in listing else {}
+    plan = Plan.from_bytes(ledger.read(run_id, doc.PLAN))
     return RunState(
         run_id=run_id,
         outcome=outcome,
-        plan=Plan.from_bytes(ledger.read(run_id, doc.PLAN)),
+        plan=plan,
         approval=Approval.from_bytes(ledger.read(run_id, doc.APPROVAL)) if doc.APPROVAL in listing else None,
         predicate=predicate,
         residue={key: value for key, value in residue.items() if isinstance(value, int)},
         ended_on=date.fromisoformat(predicate["recordedAt"][:10]) if predicate else None,
+        stores=doc.counted(plan.stores, ledger.read(run_id, doc.DELETED)) if doc.DELETED in listing else plan.stores,
     )
 
 
@@ -148,9 +156,9 @@ def latest_run(ledger: Ledger) -> str | None:
 
 def _stores(run: RunState | None, now: Iterable[StoreCounts]) -> tuple[StoreCounts, ...]:
     if run and run.outcome == "sealed":
-        return run.plan.stores
+        return run.stores
     # Nothing is gone that is not proved: whatever is due is still there.
-    return tuple(replace(each, retained=each.before) for each in (run.plan.stores if run else now))
+    return tuple(replace(each, retained=each.before) for each in (run.stores if run else now))
 
 
 def _limits(run: RunState | None) -> tuple[str, ...]:
@@ -171,7 +179,7 @@ def _second_opinion(findings: Iterable[Finding]) -> str:
 
 
 def _sums(run: RunState | None, now: Iterable[StoreCounts]) -> dict[str, Any]:
-    stores = run.plan.stores if run else tuple(now)
+    stores = run.stores if run else tuple(now)
     before, due, held = (sum(getattr(each, name) for each in stores) for name in ("before", "due", "held"))
     deleted = _deleted(run)
     # A run that is not sealed has deleted nothing that it could prove: what is due and not held is still failed.

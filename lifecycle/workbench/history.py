@@ -172,7 +172,7 @@ def _before(workspace: Workspace, said: Facts, earlier: list[Line]) -> tuple[Lin
 def _line_of_run(run: RunState) -> Line:
     plan: Plan = run.plan
     counts = run.predicate["counts"]
-    numbers = {"before": plan.before, "due": plan.due, "held": plan.held}
+    numbers = {"before": run.before, "due": plan.due, "held": plan.held}
     numbers |= {name: int(counts[name]) for name in ("deleted", "failed", "retained") if name in counts}
     return {"rules": _rules(plan.rules), "holds": dict(plan.holds), "counts": numbers}
 

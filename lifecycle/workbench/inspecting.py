@@ -130,7 +130,7 @@ def _run(ledger: Ledger, run_id: str) -> Sequence[object]:
     standing = approval.standing if approval else None
     return (
         *(run_id, plan.as_of, plan.trigger, run.outcome, said.get("recordedAt")),
-        *(plan.before, plan.due, counts.get("deleted", 0), plan.held, counts.get("failed"), counts.get("retained")),
+        *(run.before, plan.due, counts.get("deleted", 0), plan.held, counts.get("failed"), counts.get("retained")),
         *(said.get("erasure"), "; ".join(wrong) or ("passed" if said.get("checks") else "")),
         *(approval.role if approval else "", bool(approval and (approval.signed or (standing and standing.signed)))),
         *(standing is not None, plan.policy_sha256),

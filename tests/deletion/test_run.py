@@ -116,6 +116,19 @@ def test_a_night_with_nothing_due_removes_the_bytes_of_replaced_rows(world) -> N
     assert world.is_sound()
 
 
+def test_the_record_counts_what_was_there_when_the_rows_went(world) -> None:
+    """Rows that arrive between plan and purge stay, and are counted: record and stores say the same."""
+    run_id = approved(world)
+    world.put(world.event(4, world.new), world.event(5, world.new))
+    assert world.purge(run_id) == "sealed"
+    stores = json.loads(world.ledger().read(run_id, "4-deleted.json"))["stores"]
+    kept = sum(each["retained"] for each in stores)
+    assert kept == sum(world.rows().values()) == 3
+    counts = world.predicate(run_id)["counts"]
+    assert counts == {"before": 5, "due": 2, "deleted": 2, "held": 0, "failed": 0, "retained": kept}
+    assert world.is_sound()
+
+
 def test_a_missed_night_goes_with_the_next_run(world) -> None:
     """Every due row, however long overdue."""
     world.put(world.event(1), world.event(2, world.old + timedelta(days=20)))
