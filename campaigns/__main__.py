@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from campaigns import bits, faults, kill, power
+from campaigns import bits, faults, kill, power, taking_in
 from campaigns.promises import look, remember
 from campaigns.scene import Scene, prepare
 from campaigns.tally import Tally
@@ -18,6 +18,7 @@ CAMPAIGNS: dict[str, Callable[..., Tally]] = {
     "kill": kill.campaign,
     "power": power.campaign,
     "faults": faults.campaign,
+    "ingest": taking_in.campaign,
     "bits": bits.campaign,
 }
 WITH_MOMENTS = ("kill", "power")

@@ -134,7 +134,7 @@ class EvidenceLedger:
             folder = log.folder / "runs"
             if not folder.is_dir() or folder.is_symlink():
                 raise EvidenceError("The evidence has no runs folder.", "lifecycle verify")
-            found.update(each.name for each in folder.iterdir() if RUN_ID.fullmatch(each.name))
+            found.update(name for name in files.names_in(folder) if RUN_ID.fullmatch(name))
         return tuple(sorted(found, key=run_order))
 
     def new_run_id(self, as_of: date) -> str:

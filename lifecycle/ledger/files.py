@@ -115,6 +115,14 @@ def read_file(path: Path) -> bytes:
         os.close(handle)
 
 
+def names_in(folder: Path) -> list[str]:
+    """Name what lies in a folder of ours."""
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        raise EvidenceError(f"{folder.name} cannot be looked into ({error.strerror}).", "lifecycle verify") from error
+
+
 def present(path: Path) -> bool:
     """Tell whether a file of ours is there; anything else under its name is refused."""
     try:

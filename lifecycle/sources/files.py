@@ -68,7 +68,7 @@ def opened(path: Path, most_bytes: int) -> Iterator[IO[bytes]]:
     Raises
     ------
     SourceError
-        It is missing, a folder, a pipe or a device, not readable, or not what it seems to be.
+        It is missing, a folder, a pipe or a device, not readable to its end, or not what it seems to be.
     """
     try:
         kind = path.stat().st_mode
@@ -84,14 +84,20 @@ def opened(path: Path, most_bytes: int) -> Iterator[IO[bytes]]:
         raise SourceError(
             f"The input file cannot be opened: {reason}.", "Check the path and its permissions."
         ) from None
-    with raw:
-        if raw.read(2) == b"\x1f\x8b":
-            raw.seek(0)
-            with io.BufferedReader(Capped(raw, most_bytes), 1 << 20) as unpacked:
-                yield unpacked
-        else:
-            raw.seek(0)
-            yield raw
+    try:
+        with raw:
+            if raw.read(2) == b"\x1f\x8b":
+                raw.seek(0)
+                with io.BufferedReader(Capped(raw, most_bytes), 1 << 20) as unpacked:
+                    yield unpacked
+            else:
+                raw.seek(0)
+                yield raw
+    except OSError as error:
+        raise SourceError(
+            f"The input file cannot be read to its end: {error.strerror or 'unknown reason'}.",
+            "Look after the disk that it lies on; nothing of the file was stored.",
+        ) from None
 
 
 def head_of(path: Path, most_bytes: int) -> bytes:

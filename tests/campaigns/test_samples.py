@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from campaigns import bits, faults, kill, power
+from campaigns import bits, faults, kill, power, taking_in
 from campaigns.process import Point, need_strace, struck
 from campaigns.promises import look, need_finished
 from campaigns.scene import Broken, Scene, call
@@ -60,6 +60,25 @@ def test_a_failing_call_ends_in_a_sentence(scene: Scene, tmp_path: Path) -> None
     """Every fortieth call and error."""
     need(need_strace(), strict=True)
     passed(faults.campaign(scene, tmp_path, every=40, seed=7), 5)
+
+
+def test_a_broken_off_ingest_stores_all_of_a_file_or_none(scene: Scene, tmp_path: Path) -> None:
+    """Every twelfth kill or failing call, and a file on a disk that cannot be read to its end."""
+    need(need_strace(), strict=True)
+    passed(taking_in.campaign(scene, tmp_path, every=12, seed=7), 4)
+
+
+@pytest.mark.parametrize("name", ["later.ndjson", "later.csv"])
+def test_an_input_that_cannot_be_read_to_its_end_is_refused_whole(scene: Scene, tmp_path: Path, name: str) -> None:
+    """The other file goes on, and the exit code is that of a source."""
+    need(need_strace(), strict=True)
+    with_older, files = taking_in.prepared(scene, tmp_path)
+    path = with_older.copy(tmp_path / "workspace")
+    ended, hit = struck(path, Point("read", str(tmp_path / name), 2), "error=EIO", *files.verb)
+    assert hit
+    assert ended.code == 3
+    assert "cannot be read to its end: Input/output error." in ended.err
+    assert taking_in.look_in(path, files) == {"later.ndjson": "the second", "later.csv": "the first"}[name]
 
 
 @pytest.mark.parametrize(

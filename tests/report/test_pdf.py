@@ -93,7 +93,6 @@ def test_header_cells_have_a_scope_and_margins_are_artifacts() -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("error", "words"), [(ImportError, "weasyprint"), (OSError, "Pango")])
 def test_a_missing_library_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception], words: str
@@ -112,6 +111,7 @@ def test_a_missing_library_is_named_with_what_to_install(
     assert "install" in refused.value.hint
 
 
+@pytest.mark.slow
 def test_weasyprint_is_not_imported_for_html() -> None:
     """A page without a PDF pays nothing for it; importing the room pays for neither babel nor jinja2."""
     code = (

@@ -37,7 +37,6 @@ def replace_forty(shelf: Any) -> None:
     assert arrival.replaced == 40
 
 
-@pytest.mark.slow
 def test_replaced_values_are_in_no_byte_after_a_run_with_nothing_due(shelf) -> None:
     """The rows that stay are the same to the last column, and so are the internal tables."""
     replace_forty(shelf)
@@ -75,6 +74,7 @@ def test_a_file_that_owes_nothing_is_left_alone(shelf) -> None:
     assert not renew(shelf)
 
 
+@pytest.mark.slow
 def test_what_an_earlier_call_owes_is_not_forgotten_by_the_next_one(shelf) -> None:
     """Only a rewrite pays for replaced rows."""
     replace_forty(shelf)
