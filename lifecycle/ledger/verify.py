@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from json import loads
@@ -30,7 +30,6 @@ LIMITS = """Not shown: that the operator has not written everything anew (a chec
 and that the counts were true (restore the copy from before the run, plan with its asOf and key, compare)."""
 Files = dict[str, bytes]
 Kept = tuple[int, str] | None
-Say = Callable[[str], object]
 Facts = Iterator[tuple[bool | None, str]]  # does it hold (None: not checked), and the words if it does not
 
 
@@ -178,11 +177,12 @@ class Evidence:
                 yield right and yes["role"] in ("controller", "delegate"), "nobody who may approved this plan"
         if RECORD in have:
             n, places = said[RECORD]["predicate"]["counts"], [each["dataset"] for each in plan["stores"]]
-            gone = sum(each["deleted"] for each in said[DELETED]["stores"]) if count or DELETED in have else 0
+            done = said[DELETED]["stores"] if count or DELETED in have else [{"deleted": 0, "retained": n["retained"]}]
+            gone, kept = (sum(each[name] for each in done) for name in ("deleted", "retained"))
             most = count * max(map(places.count, places), default=0)  # a row in two stores has one tombstone
             yield n["before"] == n["deleted"] + n["retained"], "before is not deleted + retained"
             yield n["due"] == n["deleted"] + n["held"] + n["failed"], "due is not deleted + held + failed"
-            yield min(n.values()) >= 0 and n["deleted"] == gone, "the stores deleted another number"
+            yield [n["deleted"], n["retained"], min(0, *n.values())] == [gone, kept, 0], "the stores have other numbers"
             yield count <= n["deleted"] + n["failed"] <= most, "other rows than planned"
             yield n["failed"] == 0 and (n["deleted"] > 0 or n["due"] == n["held"]), "due rows are left: not complete"
             record, seen = said[RECORD]["predicate"], said.get(VERIFIED)
@@ -209,7 +209,7 @@ class Evidence:
 
 
 def verify(
-    evidence: Path, vkey: str, kept: Kept = None, say: Say = len, trusted: Path | None = None, ca: Path | None = None
+    evidence: Path, vkey: str, kept: Kept = None, say: Any = len, trusted: Path | None = None, ca: Path | None = None
 ) -> list[tuple[str, str]]:
     """Give name and outcome (passed, failed, unknown) of each check; `say` gets the numbered lines."""
     known = {"allowed_signers": (trusted or evidence) / "allowed_signers", "ca.pem": ca or evidence / "ca.pem"}
