@@ -47,7 +47,7 @@ def campaign(
     def at_any_moment(folder: Path, number: int) -> Iterator[str]:
         path, when = scene.copy(folder / "workspace"), random.Random(seed * 1_000_003 + number)
         for _ in range(2):
-            killed = kill_after(path, scene.run_id, seconds * when.uniform(0.4, 1.05))
+            killed = kill_after(path, scene.run_id, seconds * when.uniform(0.7, 1.3))
             yield f"killed at random: {look(path, scene)}" if killed else "ended before it was killed"
         finish(path, scene)
 

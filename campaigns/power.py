@@ -100,7 +100,7 @@ def campaign(
     named = named_points(points(scene.copy(folder / "traced"), "purge", scene.run_id))
     cases: list[Point | float] = [*named[chance.randrange(every) :: every]]
     seconds = how_long(scene, folder / "timed")
-    cases += [seconds * chance.uniform(0.4, 1.05) for _ in range(at_random)]
+    cases += [seconds * chance.uniform(0.7, 1.3) for _ in range(at_random)]
     cases += [float("inf")]
 
     def one(folder: Path, case: Point | float) -> Iterator[str]:
