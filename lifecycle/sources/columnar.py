@@ -19,6 +19,7 @@ from lifecycle.model import Reject
 from lifecycle.sources.dialect import Dialect
 from lifecycle.sources.evidence import Evidence, weigh
 from lifecycle.sources.files import Block
+from lifecycle.sources.forms import as_json, may_be_forms
 from lifecycle.sources.names import Names, reportable
 from lifecycle.sources.objects import Parsed
 from lifecycle.sources.uniform import UniformReader
@@ -46,14 +47,22 @@ class ColumnarReader:
         A member ``body`` that is an object is the message.
     command : bool
         What carries no command is rejected.
+    forms : bool
+        A line may be form variables.
     """
 
     def __init__(
-        self, names: Names, careful: Callable[[Iterable[tuple[int, bytes]]], Parsed], *, wrapped: bool, command: bool
+        self,
+        names: Names,
+        careful: Callable[[Iterable[tuple[int, bytes]]], Parsed],
+        *,
+        wrapped: bool,
+        command: bool,
+        forms: bool = False,
     ) -> None:
         import duckdb
 
-        self._careful, self._command = careful, command
+        self._careful, self._command, self._forms = careful, command, forms
         self._dialect = Dialect(names, wrapped=wrapped)
         self._uniform = UniformReader(self._dialect, wrapped)
         self._error = (duckdb.Error, UnicodeError)  # the latter: a message that quotes half a character
@@ -70,17 +79,24 @@ class ColumnarReader:
 
     def parse(self, block: Block) -> Parsed:
         """Read one block, in the order of its lines."""
-        doubtful = _unfit(block)
+        as_forms = may_be_forms(block) if self._forms else np.zeros(len(block.numbers), bool)
+        if not as_forms.any():
+            read, doubtful = block, _unfit(block)
+        elif as_forms.all():
+            read, doubtful = as_json(block)
+            doubtful |= _unfit(read)
+        else:
+            return _joined([self.parse(block.only(chosen)) for chosen in (as_forms, ~as_forms)])
         parts: list[Parsed] = []
         left = ~doubtful
-        for alike in self._uniform.read(block, doubtful):
+        for alike in self._uniform.read(read, doubtful):
             sure = ~self._filled_twice(alike.values)
             doubtful[alike.lines[~sure]] = True
             left[alike.lines] = False
-            numbered = alike.values.with_columns(pl.Series("line", block.numbers[alike.lines]))
+            numbered = alike.values.with_columns(pl.Series("line", read.numbers[alike.lines]))
             parts.append(self._sorted(numbered.filter(sure), alike.neat))
         if left.any():
-            parts.append(self._parsed(block, left, doubtful))
+            parts.append(self._parsed(read, left, doubtful))
         if doubtful.any():
             parts.append(self._careful(block.only(doubtful).lines()))
         return _joined(parts)

@@ -130,7 +130,7 @@ class Block:
             yield number, bytes(view[start:end])
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> Block:
-        """Return the chosen lines, one after the other; rejects stay behind."""
+        """Return the chosen lines, one after the other and padded; rejects stay behind."""
         whole = chosen.all() and (self.starts[1:] == self.ends[:-1] + 1).all()
         if whole:
             return self
@@ -138,17 +138,33 @@ class Block:
         view = memoryview(self.data)
         parts = [view[start : end + 1] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
         behind = np.cumsum(ends - starts + 1)
-        return Block(b"".join(parts), behind - (ends - starts + 1), behind - 1, self.numbers[chosen])
+        return Block(
+            b"".join([*parts, bytes(PADDING_BYTES)]), behind - (ends - starts + 1), behind - 1, self.numbers[chosen]
+        )
 
     def first(self, lines: int) -> Block:
         """Return the first lines."""
         return Block(self.data, self.starts[:lines], self.ends[:lines], self.numbers[:lines])
+
+    def with_any(self, table: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Tell which lines hold any of the bytes that a table of 256 marks; line feeds are not asked for."""
+        begin, end = (int(self.starts[0]), int(self.ends[-1])) if len(self.ends) else (0, 0)
+        text = np.frombuffer(self.data, np.uint8, end - begin, begin)
+        found = [np.flatnonzero(table[text[at : at + _SLICE]]) + (at + begin) for at in range(0, len(text), _SLICE)]
+        return self.lines_at(np.concatenate(found)) if found else np.zeros(len(self.numbers), bool)
 
     def lines_at(self, places: Places) -> npt.NDArray[np.bool_]:
         """Tell which lines hold any of the places."""
         held = np.zeros(len(self.numbers), bool)
         held[np.searchsorted(self.ends, places)] = True
         return held
+
+
+def table_of(some: bytes) -> npt.NDArray[np.bool_]:
+    """Return a table of 256 that marks some bytes."""
+    table = np.zeros(256, bool)
+    table[np.frombuffer(some, np.uint8)] = True
+    return table
 
 
 def blocks(stream: IO[bytes], chunk_bytes: int = CHUNK_BYTES, *, keep_blank: bool = False) -> Iterator[Block]:

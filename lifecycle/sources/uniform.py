@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import polars as pl
 from lifecycle.sources.dialect import BODY, Dialect, Path
 from lifecycle.sources.files import PADDING_BYTES, Block, Places
 from lifecycle.sources.objects import Members, Unreadable, json_line
+from lifecycle.sources.pieces import gathered, texts, views
 
 Mask = npt.NDArray[np.bool_]
 
@@ -30,11 +30,6 @@ _QUOTE, _BACKSLASH, _LINE_FEED, _RETURN = b'"\\\n\r'
 _SLICE = 1 << 19
 _SLICE_LINES = 2048
 """So many lines stay in the processor's cache while they are looked at again and again."""
-_INLINE = 12
-"""Bytes of a text that an Arrow view holds itself."""
-_KEPT = np.stack([np.frombuffer((b"\xff" * length).ljust(_INLINE, b"\0"), np.uint32) for length in range(_INLINE + 1)])
-"""For each length of such a text, which bits of three words belong to it."""
-
 _LATIN = 0xC3
 """First byte of the two that make the letters from À to ÿ."""
 _SOLID = np.zeros(256, bool)
@@ -152,17 +147,17 @@ class UniformReader:
         declared = np.array([self.dialect.is_declared(path) for path in found.pattern.paths], bool)
         starts, ends = edges[0::2] + 1, edges[1::2]
         found.lines.append(lines)
-        found.views.append(_views(block.data, starts[declared], ends[declared]))
+        found.views.append(views(block.data, starts[declared], ends[declared]))
         found.filled.append(ends[~declared] > starts[~declared])
         found.neat.append(_neat(block.data, starts[declared], ends[declared]))
 
     def _alike(self, found: _Found, block: Block) -> Alike:
         at = {path: str(index) for index, path in enumerate(self.dialect.paths)}
-        texts = [path for path in found.pattern.paths if self.dialect.is_declared(path)]
+        told = [path for path in found.pattern.paths if self.dialect.is_declared(path)]
         others = [path for path in found.pattern.paths if not self.dialect.is_declared(path)]
         columns = {
-            at[path]: _texts(block.data, np.concatenate([views[row] for views in found.views]))
-            for row, path in enumerate(texts)
+            at[path]: texts(block.data, np.concatenate([part[row] for part in found.views]))
+            for row, path in enumerate(told)
         }
         columns |= {
             at[path]: pl.Series(np.concatenate([filled[row] for filled in found.filled]))
@@ -170,7 +165,7 @@ class UniformReader:
         }
         lines = np.concatenate(found.lines)
         neat = np.all(found.neat, axis=0).tolist()
-        names = frozenset(at[path] for path, is_neat in zip(texts, neat, strict=True) if is_neat)
+        names = frozenset(at[path] for path, is_neat in zip(told, neat, strict=True) if is_neat)
         return Alike(lines, pl.DataFrame(columns, height=len(lines)), names)
 
 
@@ -192,10 +187,10 @@ def pattern_of(line: bytes, dialect: Dialect, *, wrapped: bool) -> Pattern | Non
     opens: list[int] = []
     if b"\\" in line or not _listed(members, (), wrapped, spelled, paths, opens):
         return None
-    texts = line.decode().split('"')
+    between = line.decode().split('"')
     inside = [path[1] for path in paths if len(path) == 2]
     outside = [name for name, _ in members]
-    if texts[1::2] != spelled or not dialect.learn(outside, inside):
+    if between[1::2] != spelled or not dialect.learn(outside, inside):
         return None
     at = np.flatnonzero(np.frombuffer(line, np.uint8) == _QUOTE).tolist()
     begins = [0, *(at[index + 1] for index in opens)]
@@ -303,37 +298,12 @@ def _fitting(pattern: Pattern, block: Block, lines: Places, edges: Places) -> Ma
 def _same(data: bytes | bytearray, begins: Places, wanted: bytearray, mattering: bytearray) -> Mask:
     """Tell where the data is as wanted, in the bits that matter."""
     width = -(-len(wanted) // 8) * 8
-    found = _gathered(data, begins, width).view(np.uint64).reshape(len(begins), -1)
+    found = gathered(data, begins, width).view(np.uint64).reshape(len(begins), -1)
     mask = np.frombuffer(mattering.ljust(width, b"\0"), np.uint64)
     differs = (found ^ np.frombuffer(wanted.ljust(width, b"\0"), np.uint64)) & mask
     if not differs.any():
         return np.ones(len(begins), bool)
     return np.asarray(~differs.any(axis=1))
-
-
-def _gathered(data: bytes | bytearray, begins: Places, width: int) -> npt.NDArray[Any]:
-    """Copy ``width`` bytes from each place; a place too near to the end of the data gives what lies before it."""
-    windows = np.ndarray((len(data) - width + 1,), f"V{width}", data, strides=(1,))
-    return windows[np.minimum(begins, len(windows) - 1)]
-
-
-def _views(data: bytes | bytearray, starts: Places, ends: Places) -> npt.NDArray[np.uint32]:
-    """Describe pieces of the data as Arrow does in string views, four words each."""
-    views = np.empty((*starts.shape, 4), np.uint32)
-    for view, begins, lengths in zip(views, starts, ends - starts, strict=True):
-        view[:, 0] = lengths
-        if lengths.min() > _INLINE:  # four bytes to compare by, the number of the buffer, the place in it
-            view[:, 1] = _gathered(data, begins, 4).view(np.uint32)
-            view[:, 2] = 0
-            view[:, 3] = begins
-            continue
-        heads = _gathered(data, begins, _INLINE).view(np.uint32).reshape(-1, 3)
-        np.bitwise_and(heads, np.take(_KEPT, np.minimum(lengths, _INLINE), axis=0), out=view[:, 1:])
-        if lengths.max() > _INLINE:
-            long = lengths > _INLINE
-            view[:, 2] = np.where(long, 0, view[:, 2])
-            view[:, 3] = np.where(long, begins, view[:, 3])
-    return views
 
 
 def _neat(data: bytes | bytearray, starts: Places, ends: Places) -> Mask:
@@ -342,11 +312,3 @@ def _neat(data: bytes | bytearray, starts: Places, ends: Places) -> Mask:
     first, last = text[starts], text[ends - 1]
     solid = (ends > starts) & (_SOLID[first] | (first == _LATIN)) & (_SOLID[last] | (text[ends - 2] == _LATIN))
     return np.asarray(solid.all(axis=1))
-
-
-def _texts(data: bytes | bytearray, views: npt.NDArray[np.uint32]) -> pl.Series:
-    """Return pieces of the data as a column of texts that points into it."""
-    import pyarrow as pa
-
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(views)), pa.py_buffer(data)]
-    return pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.string_view(), len(views), buffers)))

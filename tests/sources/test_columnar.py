@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import polars as pl
@@ -14,9 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lifecycle.errors import SourceError
 from lifecycle.sources.columnar import ColumnarReader
+from lifecycle.sources.documents import elements, parts
 from lifecycle.sources.evidence import weigh
-from lifecycle.sources.files import blocks
+from lifecycle.sources.files import Block, blocks
+from lifecycle.sources.messages import PUSHED
 from lifecycle.sources.names import Names
 from lifecycle.sources.objects import Parsed, message_line, parse
 from lifecycle.sources.uniform import FEWEST_LINES
@@ -33,13 +39,6 @@ def comparable(parsed: Parsed) -> tuple[Any, ...]:
     rows = [{name: value for name, value in row.items() if value not in (None, "")} for row in parsed.slots.to_dicts()]
     rejects = sorted((one.line, one.reason) for one in parsed.rejects)
     return rows, rejects, {name: count for name, count in parsed.undeclared.items() if count}
-
-
-@pytest.fixture(scope="module")
-def reader() -> Iterator[ColumnarReader]:
-    found = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)
-    yield found
-    found.close()
 
 
 NAMED = "command appointmentUID firstName FIRSTNAME email phone startDateTimeUTC notes NOTES receivedAt received_at ZIP"
@@ -84,47 +83,92 @@ def lines(draw: st.DrawFn) -> bytes:
     return data.replace(b"x", b"\xff") if broken == "byte" else data
 
 
+FORM_TEXTS = [*'xyA_ =&;+%"\\\t', "%20", "%22", "%5C", "%0A", "%00", "%26", "%3D", "%C3%A4", "%A4", "%zz", "%4", "ä"]
+form_names = st.sampled_from(
+    [*["COMMAND", "APPOINTMENTUID", "EMAIL", "PHONE", "NOTES", "BODY", "ZIP", "X%C3%A4"], "A B", ""]
+)
+
+
+@st.composite
+def forms(draw: st.DrawFn) -> bytes:
+    """One line of form variables, sometimes with what has no place in it."""
+    value = st.lists(st.sampled_from(FORM_TEXTS), max_size=3).map("".join)
+    plain = st.sampled_from(["CREATED", "a1", "", "x%40example.org"])
+    pairs = draw(st.lists(st.tuples(form_names, st.one_of(plain, value)), min_size=1, max_size=6))
+    pairs += [("COMMAND", "CREATED")] * draw(st.integers(0, 1))
+    text = "&".join(f"{name}={text}" for name, text in pairs)
+    return (text + draw(st.sampled_from(["", "", "", " ", "&", "=", "\r", "\0"]))).encode()
+
+
+PLAIN = b'{"command":"CREATED","notes":""}'
+
+
 class _Raw(str):
     """JSON text that stands as it is."""
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
-@given(st.lists(st.one_of(lines(), st.just(b'{"command":"CREATED","notes":""}')), min_size=1, max_size=12))
-def test_any_lines_mean_the_same_both_ways(reader: ColumnarReader, many: list[bytes]) -> None:
-    """Whatever the reader has learned before and whatever stands beside a line."""
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(
+        st.lists(st.one_of(lines(), lines(), forms(), st.just(PLAIN)), min_size=1, max_size=12),
+        st.lists(forms(), min_size=1, max_size=12),
+    )
+)
+def test_any_lines_mean_the_same_both_ways(many: list[bytes]) -> None:
+    """Whatever stands beside a line, and whether the reader has met its like before or not."""
     data = b"\n".join(many) + b"\n"
-    for block, expected in zip(blocks(io.BytesIO(data)), by_line(data), strict=True):
-        assert comparable(reader.parse(block)) == comparable(expected)
+    with closing(ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True, forms=True)) as reader:
+        for _ in "unknown", "known":
+            for block, expected in zip(blocks(io.BytesIO(data)), by_line(data), strict=True):
+                assert comparable(reader.parse(block)) == comparable(expected)
 
 
 @st.composite
 def logs(draw: st.DrawFn) -> bytes:
-    """Some hundred lines by up to three writers of habit, each with its own names and style, odd lines in between."""
+    """Some hundred lines by up to three writers of habit, each with its own names and style, odd lines in between.
+
+    Odd lines are any line at all, or one of a writer with one byte changed, left out or put in.
+    """
     chance = draw(st.randoms(use_true_random=False))
     members = st.lists(names, min_size=1, max_size=5, unique=draw(st.booleans()))
-    writers = draw(st.lists(st.tuples(members, members, st.booleans(), st.booleans()), min_size=1, max_size=3))
-    odd = draw(st.lists(lines(), max_size=4))
+    styles = st.sampled_from(["bare", "wrapped", "form"])
+    writers = draw(st.lists(st.tuples(members, members, styles, st.booleans()), min_size=1, max_size=3))
+    odd = draw(st.lists(st.one_of(lines(), forms()), max_size=4))
     end = draw(st.sampled_from([b"\n", b"\r\n", b" \n", b"\n\n"]))
-
     said = {name: chance.sample(WORDS, chance.randint(1, 3)) for writer in writers for name in writer[0] + writer[1]}
 
     def line() -> bytes:
-        outer, inner, wrapped, spaced = chance.choice(writers)
+        outer, inner, style, spaced = chance.choice(writers)
         separators = (", ", ": ") if spaced else (",", ":")
 
-        def written(names: list[str]) -> str:
-            pairs = [f"{json.dumps(name)}{separators[1]}{json.dumps(chance.choice(said[name]))}" for name in names]
-            return separators[0].join(pairs)
+        def chosen(names: list[str], *more: str) -> list[tuple[str, str]]:
+            return [(name, chance.choice(said.get(name, ["CREATED"]))) for name in [*more, *names]]
 
-        text = "{" + written(outer)
-        text += f'{separators[0]}"body"{separators[1]}{{{written(inner)}}}}}' if wrapped else "}"
+        def written(members: list[tuple[str, str]]) -> str:
+            return separators[0].join(f"{json.dumps(name)}{separators[1]}{json.dumps(text)}" for name, text in members)
+
+        if style == "form":
+            return urlencode(chosen(outer, "COMMAND")).encode()
+        if style == "bare":
+            text = "{" + written(chosen(outer, "Command")) + "}"
+        else:
+            inside = written(chosen(inner, "Command"))
+            text = "{" + written(chosen(outer)) + f'{separators[0]}"body"{separators[1]}{{{inside}}}}}'
         return text.replace("\\u00e4", "ä").replace("\\u00a0", "\u00a0").encode()
 
-    count = draw(st.integers(FEWEST_LINES, 3 * FEWEST_LINES))
-    many = [line() if chance.random() < 0.98 or not odd else chance.choice(odd) for _ in range(count)]
+    def slipped() -> bytes:
+        text = line()
+        at = chance.randrange(len(text) + 1)
+        return text[:at] + chance.choice([b"", *BYTES]) + text[at + chance.randint(0, 1) :]
+
+    count = draw(st.integers(2 * FEWEST_LINES, 4 * FEWEST_LINES))
+    kinds = chance.choices(["line", "slipped", "odd"], [94, 5, 1], k=count)
+    many = [line() if kind == "line" else chance.choice(odd) if odd and kind == "odd" else slipped() for kind in kinds]
     return end.join(many) + end
 
+
+BYTES = [*(bytes([one]) for one in b'"\\,:{}x \t\0\r%&='), b"\xc3", b'","x":"']
 
 WORDS = [
     "",
@@ -149,7 +193,7 @@ WORDS = [
 @given(logs())
 def test_lines_written_alike_mean_the_same_by_their_pattern(data: bytes) -> None:
     """What is read by where the quotes stand is what each line says on its own; what is called neat is neat."""
-    reader = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)
+    reader = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True, forms=True)
     for block, expected in zip(blocks(io.BytesIO(data)), by_line(data), strict=True):
         parsed = reader.parse(block)
         assert comparable(parsed) == comparable(expected)
@@ -158,23 +202,83 @@ def test_lines_written_alike_mean_the_same_by_their_pattern(data: bytes) -> None
     reader.close()
 
 
-def test_a_line_that_breaks_the_pattern_anywhere_is_not_read_by_it(reader: ColumnarReader) -> None:
+HOSTILE = b'{"command":"CREATED","email":"}, {"}'
+scalars = st.sampled_from([b"1", b'"},{"', b"null", b"[]", b"[{}]", b"NaN", b"{}", HOSTILE])
+rightly = st.sampled_from([b",", b",", b", ", b",\n", b" ,\r\n\t"])
+wrongly = st.sampled_from([b"", b";", b",,", b" ", b"]", b"\x00,", b'"'])
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> bytes:
+    """A JSON array of any elements, written in any style; sometimes broken, cut off, or followed by something."""
+    element = st.one_of(lines(), lines(), st.just(b'{"command":"CREATED","email":"a\\"b\\\\"}'), scalars)
+    many = draw(st.lists(element, max_size=8))
+    if draw(st.booleans()):
+        with suppress(ValueError):
+            return json.dumps([json.loads(one) for one in many], indent=draw(st.integers(0, 3))).encode()
+    data = draw(st.sampled_from([b"[", b"\xef\xbb\xbf[", b" [\r\n"]))
+    for at, one in enumerate(many):
+        data += one if not at else draw(st.one_of(rightly, rightly, rightly, rightly, wrongly)) + one
+    return data + draw(st.sampled_from([b"]", b"]", b"]", b" ]\n", b"", b"] x", b"]]", b",]"]))
+
+
+def told(read: Callable[[], list[Parsed]]) -> Any:
+    """What was read of a document, or the sentence that refuses it."""
+    try:
+        found = [comparable(one) for one in read()]
+    except SourceError as error:
+        return "not UTF-8" if "UTF-8" in error.fact else error.fact
+    undeclared = sum((Counter(one[2]) for one in found), Counter[str]())
+    return [row for one in found for row in one[0]], [r for one in found for r in one[1]], dict(undeclared)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(arrays(), st.integers(1, 300))
+def test_an_array_means_the_same_cut_into_its_elements(of_elements: ColumnarReader, data: bytes, size: int) -> None:
+    """However it is written and wherever it is cut: the same rows and rejects, or the same sentence."""
+
+    def in_parts() -> list[Parsed]:
+        found = [
+            of_elements.parse(part) if isinstance(part, Block) else PUSHED.told(part, NAMES)
+            for part in parts(io.BytesIO(data), size)
+        ]
+        return found
+
+    one_by_one = told(lambda: [PUSHED.told(list(elements(io.BytesIO(data))), NAMES)])
+    cut = told(in_parts)
+    assert cut == one_by_one or (isinstance(cut, str) and one_by_one == "not UTF-8")
+
+
+@pytest.fixture(scope="module")
+def of_elements() -> Iterator[ColumnarReader]:
+    careful = partial(PUSHED.of_elements().parsed, names=NAMES)
+    found = ColumnarReader(NAMES, careful, wrapped=True, command=True)
+    yield found
+    found.close()
+
+
+@pytest.mark.slow
+def test_a_line_that_breaks_the_pattern_anywhere_is_not_read_by_it() -> None:
     """One byte changed at each place of one line among many that are alike: it still says what it says."""
     line = b'{"received_at":"2026-05-01T07:00:00Z","body":{"command":"CREATED","email":"a:b","notes":""}}'
     for place in range(len(line)):
         odd = line[:place] + b"x" + line[place + 1 :]
         data = b"\n".join([line] * FEWEST_LINES + [odd] + [line] * FEWEST_LINES) + b"\n"
         (block,), (expected,) = blocks(io.BytesIO(data)), by_line(data)
-        assert comparable(reader.parse(block)) == comparable(expected), place
+        with closing(ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)) as reader:
+            assert comparable(reader.parse(block)) == comparable(expected), place
 
 
-def test_a_text_is_called_neat_only_where_nothing_has_to_be_trimmed(reader: ColumnarReader) -> None:
+def test_a_text_is_called_neat_only_where_nothing_has_to_be_trimmed() -> None:
     """Neat texts are stored as they are; whitespace of any kind, at either end of one of them, would be stored too."""
+    reader = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)
     for text, is_neat in [("x", True), ("Öz", True), ("Weiß", True), ("x ", False), ("\u00a0x", False), ("", False)]:
         line = '{{"command":"CREATED","email":"{}"}}\n'
         data = (line.format("a") * FEWEST_LINES + line.format(text)).encode()
         (block,) = blocks(io.BytesIO(data))
         assert ("email" in reader.parse(block).neat) == is_neat, text
+    reader.close()
 
 
 def test_a_uniform_log_is_read_without_looking_at_single_lines() -> None:
