@@ -210,6 +210,55 @@ def test_what_is_no_file_is_refused_in_words(
     sentence(said)
 
 
+@pytest.mark.parametrize("verb", ["ingest", "check"])
+def test_a_file_that_may_not_be_read_is_refused_and_the_others_go_on(
+    verb: str, command: Any, shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line does not judge rights on its own: a refused file is 3, and no wrong call."""
+    path = tmp_path / "log.ndjson"
+    path.write_bytes(message())
+    opens = Path.open
+
+    def may_not(self: Path, *how: Any, **more: Any) -> Any:
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return opens(self, *how, **more)
+
+    monkeypatch.setattr(Path, "open", may_not)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda at, *how, **more: str(at) != str(path) and allowed(at, *how, **more))
+    said = command(verb, path, workspace=shared.path)
+    assert said.code == 3
+    assert "Permission denied" in said.out + said.err
+    sentence(said)
+
+
+def test_what_is_written_into_a_file_while_it_is_read_is_not_removed_with_it(
+    command: Any, taken_in: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--consume`` leaves a file that is not the one it read, says so, and still tells every count."""
+    from lifecycle.stores.embedded.ingest import Intake
+
+    path, other = tmp_path / "log.ndjson", tmp_path / "other.ndjson"
+    path.write_bytes(message("one") + b"\n")
+    other.write_bytes(message("two") + b"\n")
+    settle = Intake.settle
+
+    def late(self: Intake, *given: Any) -> Any:
+        with path.open("ab") as log:
+            log.write(message("late") + b"\n")
+        return settle(self, *given)
+
+    monkeypatch.setattr(Intake, "settle", late)
+    said = command("ingest", path, other, "--consume", "--json", workspace=taken_in.path)
+    assert (said.code, said.json["stored"], said.json["consumed"]) == (3, 2, 1)
+    assert [one["file"] for one in said.json["refused"]] == [1]
+    assert (path.exists(), other.exists()) == (True, False)
+    monkeypatch.undo()
+    again = command("ingest", path, "--consume", "--json", workspace=taken_in.path)
+    assert (again.code, again.json["stored"], again.json["duplicates"], path.exists()) == (0, 1, 1, False)
+
+
 # --- symbolic links where a file of the workspace should be ---------------------------------------
 
 
@@ -221,6 +270,7 @@ def link(path: Path, elsewhere: Path) -> None:
 
 LINKED = {
     "data/lifecycle.duckdb": (4, "plan"),
+    "data/lifecycle.duckdb.tmp": (4, "plan"),
     "data": (5, "plan"),
     "lifecycle.toml": (5, "plan"),
     "contracts": (5, "check"),
@@ -241,10 +291,13 @@ def test_a_symbolic_link_in_the_workspace_is_not_followed(
     """Whoever can write one elsewhere must not lead a deletion astray; refused in words, and nothing is written."""
     code, verb = LINKED[name]
     command("plan", "--as-of", "2020-01-01", workspace=taken_in.path)
+    if name.endswith(".tmp"):
+        (taken_in.path / name).mkdir()
     link(taken_in.path / name, tmp_path / "elsewhere")
     before = sorted(tmp_path.rglob("*"))
     said = command(verb, workspace=taken_in.path)
     assert said.code == code
+    assert "link" in said.err or "plain file" in said.err or name.startswith("evidence/"), said.err
     sentence(said)
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -40,8 +40,11 @@ class Dataset(StrEnum):
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="YYYY-MM-DD, or today (default).")]
-Files = Annotated[list[Path], typer.Argument(help="Logs or exports; plain or gzip.")]
-OptionalFiles = Annotated[list[Path] | None, typer.Argument(help="Files to read in place; default: the store.")]
+# Whether a file can be read is the readers' to say: theirs is a refused file (3), and the others go on.
+Files = Annotated[list[Path], typer.Argument(help="Logs or exports; plain or gzip.", readable=False)]
+OptionalFiles = Annotated[
+    list[Path] | None, typer.Argument(help="Files to read in place; default: the store.", readable=False)
+]
 Format = Annotated[str | None, typer.Option("--format", metavar="F", help="Instead of telling it by content.")]
 OneDataset = Annotated[Dataset | None, typer.Option("--dataset", help="Refuse files of the other dataset.")]
 Key = Annotated[Path | None, typer.Option("--key", metavar="SSHKEY", help="Sign with this SSH key.")]

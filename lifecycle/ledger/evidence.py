@@ -110,7 +110,9 @@ class EvidenceLedger:
         """Open existing evidence and check that seed, public key, checkpoint and tiles belong together."""
         ledger = cls(evidence, keys, origin, now)
         take_up(evidence)
-        if not evidence.is_dir() or evidence.is_symlink():
+        if evidence.is_symlink():
+            raise EvidenceError("The evidence folder is a symbolic link.", "Put the folder itself there.")
+        if not evidence.is_dir():
             raise EvidenceError("There is no evidence folder.", "lifecycle init, or bring the evidence back.")
         ledger._signer(ledger._log.load().index_of)
         return ledger

@@ -26,7 +26,7 @@ PADDING_BYTES = 256
 
 Places = npt.NDArray[np.int64]
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WIDE = {b"\xff\xfe\0\0": 32, b"\0\0\xfe\xff": 32, b"\xff\xfe": 16, b"\xfe\xff": 16}
 _BOM = b"\xef\xbb\xbf"
 _SLICE = 1 << 19
 _WHITESPACE = np.frombuffer(b" \t\r\n\v\f", np.uint8)
@@ -104,8 +104,9 @@ def head_of(path: Path, most_bytes: int) -> bytes:
     """Return the first bytes of a file, unpacked."""
     with opened(path, most_bytes) as stream:
         head = stream.read(HEAD_BYTES)
-    if head.startswith(_UTF16):
-        raise SourceError("The file is written in UTF-16.", "Save it as UTF-8: iconv -f UTF-16 -t UTF-8.")
+    wide = next((bits for mark, bits in _WIDE.items() if head.startswith(mark)), None)
+    if wide:
+        raise SourceError(f"The file is written in UTF-{wide}.", f"Save it as UTF-8: iconv -f UTF-{wide} -t UTF-8.")
     return head
 
 

@@ -28,7 +28,7 @@ class _Lines:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.begun: int | None = None  # line where the row that is being read began
+        self.taken: list[int] = []  # lines of the row that is being read
         self.rejects: list[Reject] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -40,7 +40,7 @@ class _Lines:
                     if text is None:
                         self.rejects.append(Reject("nul-byte" if b"\0" in line else "bad-encoding", number))
                     else:
-                        self.begun = self.begun or number
+                        self.taken.append(number)
                         yield text
 
 
@@ -87,7 +87,7 @@ def _batches(source: Source) -> Iterator[Batch]:
     texts = iter(lines)
     first = next((text for text in texts if text.strip()), "")
     header = _header(first)
-    if any(one.line < (lines.begun or 1) for one in lines.rejects):
+    if any(one.line < lines.taken[0] for one in lines.rejects):
         raise SourceError("The first line of the table cannot be read.", "Save it as UTF-8, with a header line.")
     slots = slots_of_header(header, layout.names)
     reader = csv.reader(texts, delimiter=delimiter_of(first), strict=True)
@@ -109,15 +109,16 @@ def _rows(reader: Iterator[list[str]], lines: _Lines, width: int) -> tuple[list[
     rows: list[list[str]] = []
     numbers: list[int] = []
     while len(rows) < ROWS_A_BATCH:
-        lines.begun = None
+        lines.taken.clear()
         try:
             row = next(reader)
         except StopIteration:
             return rows, numbers, True
         except csv.Error:
-            lines.rejects.append(Reject("bad-csv", lines.begun or 1))
+            # A quote that is never closed takes in the lines behind it; each of them is told as lost.
+            lines.rejects += [Reject("bad-csv", number) for number in lines.taken]
             continue
-        begin = lines.begun or 1
+        begin = lines.taken[0]
         if len(row) != width:
             if row:
                 lines.rejects.append(Reject("wrong-columns", begin))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lifecycle import __version__
 from lifecycle.deletion import documents as doc
-from lifecycle.errors import LifecycleError, SourceError, StoreError, UsageError
+from lifecycle.errors import LifecycleError, SourceError, StoreError
 from lifecycle.model import Batch, Opened
 from lifecycle.sources import open_file
 from lifecycle.stores.embedded.ingest import Arrival, Intake
@@ -45,7 +45,7 @@ def ingest(
             except SourceError as error:
                 refused.append(Refusal(number, str(path), error.fact, error.hint))
         arrivals = intake.settle(limits, list(_living_tombstones(workspace)))
-    consumed = _consume(workspace, arrivals) if consume else 0
+    consumed = _consume(workspace, arrivals, refused) if consume else 0
     return _result(arrivals, rejects, refused, consumed, dataset)
 
 
@@ -83,7 +83,8 @@ def _read(
 ) -> None:
     opened = open_source(workspace, path, dataset, format)
     sha256 = _sha256(path) if opened.dataset == "appointments" else ""
-    arrival = Arrival(str(path.resolve()), opened.format, opened.dataset, opened.channel, sha256)
+    where = str(path.resolve())
+    arrival = Arrival(where, opened.format, opened.dataset, opened.channel, sha256, number=number, stamp=_stamp(path))
 
     def seen() -> Iterator[Batch]:
         for batch in opened.batches():
@@ -115,15 +116,30 @@ def _living_tombstones(workspace: Workspace) -> Iterator[tuple[str, bytes]]:
             yield ledger.read(run_id, doc.TOMBSTONES).decode("ascii"), ledger.tombstone_key(run_id)
 
 
-def _consume(workspace: Workspace, arrivals: Iterable[Arrival]) -> int:
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        now = path.stat()
+    except OSError:
+        return ()
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def _consume(workspace: Workspace, arrivals: Iterable[Arrival], refused: list[Refusal]) -> int:
+    """Remove what was stored. A file that stays is told, not raised: the counts of all files are true either way."""
     count = 0
     for arrival in arrivals:
-        try:
-            Path(arrival.path).unlink()
-        except OSError as error:
-            raise UsageError(
-                f"File {arrival.source} was stored, but cannot be removed: {error.strerror}.", "remove it by hand"
-            ) from None
+        path = Path(arrival.path)
+        kept = ""
+        if _stamp(path) != arrival.stamp:
+            kept, hint = "has changed since it was read", "ingest it again: what was added is not stored yet"
+        else:
+            try:
+                path.unlink()
+            except OSError as error:
+                kept, hint = f"cannot be removed: {error.strerror}", "remove it by hand"
+        if kept:
+            refused.append(Refusal(arrival.number, arrival.path, f"It was stored, but not removed: it {kept}.", hint))
+            continue
         workspace.store.mark_consumed(arrival.source)
         count += 1
     return count

@@ -95,7 +95,7 @@ class RejectedLine:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An input file that was refused as a whole; nothing of it was stored. Its path is for the terminal only."""
+    """An input file of which nothing was stored, or that could not be removed. Its path is for the terminal only."""
 
     file: int
     path: str = field(repr=False)

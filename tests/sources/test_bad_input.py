@@ -126,6 +126,7 @@ BROKEN_FILES = {
     "nothing": (b"", "empty"),
     "blank": (b" \n\t\n", "empty"),
     "utf-16": ('[{"command": "CREATED"}]'.encode("utf-16"), "UTF-16"),
+    "utf-32": ('[{"command": "CREATED"}]'.encode("utf-32"), "UTF-32"),
     "array cut off": (b"[" + GOOD + b",", "element 2"),
     "array not closed": (b"[" + GOOD, "after element 1"),
     "array without comma": (b"[" + GOOD + b" " + GOOD + b"]", "after element 1"),
@@ -203,6 +204,14 @@ def test_csv_rejects_have_a_reason_and_a_line(read_bytes: Any) -> None:
     assert [row["line"] for row in found.rows] == [2, 7]
     assert found.rejects[:4] == [("nul-byte", 3), ("bad-encoding", 4), ("bad-csv", 5), ("too-long", 6)]
     assert found.rejects[4] == ("bad-csv", 8)
+
+
+@pytest.mark.parametrize("closed", [b"", b'\na5;"x"'])
+def test_a_quote_that_is_never_closed_loses_no_line_unseen(closed: bytes, read_bytes: Any) -> None:
+    """It takes in the lines behind it, to the end or to the next quote; each of them is a reject of its own."""
+    found = read_bytes(b'appointment_uid;email\na1;x@example.org\na2;"x\na3;x@example.org\na4;' + closed)
+    assert [row["line"] for row in found.rows] == [2]
+    assert found.rejects == [("bad-csv", line) for line in range(3, 6 + bool(closed))]
 
 
 def test_names_that_may_be_values_are_not_repeated(read_bytes: Any) -> None:

@@ -131,12 +131,17 @@ def logs(draw: st.DrawFn) -> bytes:
     Odd lines are any line at all, or one of a writer with one byte changed, left out or put in.
     """
     chance = draw(st.randoms(use_true_random=False))
-    members = st.lists(names, min_size=1, max_size=5, unique=draw(st.booleans()))
+    usual = st.lists(st.sampled_from(USUAL), min_size=1, max_size=5, unique=True)
+    members = st.one_of(usual, usual, usual, st.lists(names, min_size=1, max_size=5, unique=draw(st.booleans())))
     styles = st.sampled_from(["bare", "wrapped", "form"])
     writers = draw(st.lists(st.tuples(members, members, styles, st.booleans()), min_size=1, max_size=3))
     odd = draw(st.lists(st.one_of(lines(), forms()), max_size=4))
     end = draw(st.sampled_from([b"\n", b"\r\n", b" \n", b"\n\n"]))
-    said = {name: chance.sample(WORDS, chance.randint(1, 3)) for writer in writers for name in writer[0] + writer[1]}
+    said = {
+        name: chance.sample(WORDS, chance.randint(1, 3))
+        for writer in writers
+        for name in ["received_at", *writer[0], *writer[1]]
+    }
 
     def line() -> bytes:
         outer, inner, style, spaced = chance.choice(writers)
@@ -154,7 +159,7 @@ def logs(draw: st.DrawFn) -> bytes:
             text = "{" + written(chosen(outer, "Command")) + "}"
         else:
             inside = written(chosen(inner, "Command"))
-            text = "{" + written(chosen(outer)) + f'{separators[0]}"body"{separators[1]}{{{inside}}}}}'
+            text = "{" + written(chosen(["received_at"])) + f'{separators[0]}"body"{separators[1]}{{{inside}}}}}'
         return text.replace("\\u00e4", "ä").replace("\\u00a0", "\u00a0").encode()
 
     def slipped() -> bytes:
@@ -168,6 +173,7 @@ def logs(draw: st.DrawFn) -> bytes:
     return end.join(many) + end
 
 
+USUAL = ["appointmentUID", "firstName", "email", "phone", "startDateTimeUTC", "notes", "ZIP"]
 BYTES = [*(bytes([one]) for one in b'"\\,:{}x \t\0\r%&='), b"\xc3", b'","x":"']
 
 WORDS = [

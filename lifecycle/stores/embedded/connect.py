@@ -73,6 +73,9 @@ def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConne
     connection = _connect(path, wait_seconds)
     # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call.
     temporary = path.with_name(path.name + ".tmp")
+    if temporary.is_symlink():  # what spills would lie wherever it leads
+        connection.close()
+        raise StoreError(f"{temporary.name} beside the store is a symbolic link.", "remove it")
     try:
         with _translated_errors(path):
             _speak_plainly(connection)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Arrival:
-    """One file on its way in, and in the end its counts: read = stored + duplicates + rejected + expired."""
+    """One file on its way in, and in the end its counts: read = stored + duplicates + rejected + expired.
+
+    ``number`` is its place in the call, ``stamp`` tells whether the file is still what was read.
+    """
 
     path: str
     format: str
@@ -43,6 +46,8 @@ class Arrival:
     undeclared: dict[str, int] = field(default_factory=dict)
     rejects: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     known: bool = False
+    number: int = 0
+    stamp: tuple[int, ...] = ()
 
 
 class Intake:
