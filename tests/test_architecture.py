@@ -33,6 +33,7 @@ SLOW_LIBRARIES = {
     "psycopg": {"stores"},
     "jinja2": {"mail", "report", "web"},
     "weasyprint": {"report"},
+    "pyphen": {"report"},
     "vl_convert": {"report"},
     "starlette": {"web"},
     "uvicorn": {"web"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ MOST_ROWS = 200
 
 def to_html(document: Document, *, paper: bool = False) -> bytes:
     """Write the page; ``paper`` leaves out what only a screen needs (for the PDF)."""
-    style = _read("page.css") + _read("paper.css" if paper else "screen.css")
+    style = _plain(_read("page.css") + _read("paper.css")) if paper else _read("page.css") + _read("screen.css")
     page = environment().get_template("page.html.j2").render(
         document=document,
         style=style,
@@ -88,6 +89,12 @@ def _is_kind(block: Block, kind: str) -> bool:
 def _finalize(value: Any) -> Any:
     """Plain text loses its invisible characters; markup made by the template's own macros passes."""
     return clean(value) if type(value) is str else value
+
+
+def _plain(style: str) -> str:
+    """The style with its variables' values in their places: WeasyPrint asks for them anew at every element."""
+    values = dict(re.findall(r"(--\w+): ([^;]+);", style))
+    return re.sub(r"var\((--\w+)\)", lambda name: values[name[1]], style)
 
 
 def _read(name: str) -> str:

@@ -123,3 +123,19 @@ def test_weasyprint_is_not_imported_for_html() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split("\n")[:2] == ["set()", "False"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_words_part_where_pyphen_itself_parts_them(language: str) -> None:
+    """Every pattern of the dictionary, read when it is asked for, says what pyphen reads out of the whole file."""
+    pyphen = pytest.importorskip("pyphen")
+    from lifecycle.report.hyphens import prepare
+
+    prepare(language)
+    path = pyphen.LANGUAGES[pyphen.language_fallback(language)]
+    ours, whole = pyphen.hdcache[path], pyphen.HyphDict(path)
+    assert type(ours) is not type(whole), "the dictionary is read as a whole again"
+    assert ours.patterns.keys() == whole.patterns.keys()
+    assert [key for key, said in whole.patterns.items() if ours.patterns.get(key) != said] == []
+    assert ours.maxlen == whole.maxlen
