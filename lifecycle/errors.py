@@ -11,7 +11,8 @@
     ├── EvidenceError         7  the evidence is broken, missing or older than the store
     ├── TemplateError         8  a template that cannot be read
     ├── Incomplete            9  a deletion began and is not finished: act now
-    └── Unexpected           70  a fault of this program or of the machine
+    ├── Unexpected           70  a fault of this program or of the machine
+    └── Stopped             130  somebody pressed Ctrl-C
 
 A message is one sentence of fact with counts and names, never a personal value. The hint says what to
 do next and stands apart.
@@ -32,11 +33,17 @@ class LifecycleError(Exception):
     """
 
     exit_code = 1
+    outcome = "failed"
+    """The word for it in the JSON object that ``--json`` prints."""
 
     def __init__(self, fact: str, hint: str = "") -> None:
         super().__init__(fact)
         self.fact = fact
         self.hint = hint
+
+    def to_json(self) -> dict[str, object]:
+        """Return what ``--json`` prints under ``error``."""
+        return {"fact": self.fact, "hint": self.hint, "exitCode": self.exit_code}
 
     def __str__(self) -> str:
         return f"{self.fact}\n\nhint: {self.hint}" if self.hint else self.fact
@@ -56,51 +63,67 @@ class UsageError(LifecycleError):
     """The call itself is wrong: an unknown word, a missing workspace, an unsafe path."""
 
     exit_code = 2
+    outcome = "usage"
 
 
 class SourceError(LifecycleError):
     """An input file cannot be read as what it claims to be; nothing of it was stored."""
 
     exit_code = 3
+    outcome = "source"
 
 
 class StoreError(LifecycleError):
     """A store cannot be opened, is in use, or is of a newer version."""
 
     exit_code = 4
+    outcome = "store"
 
 
 class ConfigurationError(LifecycleError):
     """``lifecycle.toml`` or a contract says something that cannot be followed."""
 
     exit_code = 5
+    outcome = "configuration"
 
 
 class Refused(LifecycleError):
     """A deletion was refused (not approved, stale, over a limit, clock); nothing was deleted."""
 
     exit_code = 6
+    outcome = "refused"
 
 
 class EvidenceError(LifecycleError):
     """The evidence is broken, incomplete, or does not belong to the store."""
 
     exit_code = 7
+    outcome = "evidence"
 
 
 class TemplateError(LifecycleError):
     """A template cannot be read."""
 
     exit_code = 8
+    outcome = "template"
 
 
 class Incomplete(LifecycleError):
     """A deletion began and is not finished; the same command goes on with it."""
 
     exit_code = 9
+    outcome = "incomplete"
 
 
 class Unexpected(LifecycleError):
     """A fault of this program or of the machine. It says where it happened; the foreign message stays inside."""
 
     exit_code = 70
+    outcome = "unexpected"
+
+
+class Stopped(LifecycleError):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = 130
+    outcome = "stopped"

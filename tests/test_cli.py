@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 pytestmark = pytest.mark.slow
 
@@ -171,15 +172,58 @@ ENDINGS: dict[str, tuple[int, Callable[[Any, Path], Any]]] = {
 }
 
 
+OUTCOMES = {
+    1: "failed", 2: "usage", 3: "source", 4: "store", 5: "configuration", 6: "refused", 7: "failed", 9: "incomplete",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_every_failure_has_its_code_one_sentence_and_a_hint(ending: str, command: Any, taken_in: Any) -> None:
-    """Scripts read the code, people the sentence; nobody reads a traceback."""
+    """Scripts read the code and one JSON object, people the sentence; nobody reads a traceback."""
     (taken_in.path.parent / "x.csv").write_text("appointment_uid;first_name;starts_at\na;Anna;10.05.2026 10:00\n")
     code, call = ENDINGS[ending]
-    said = call(command, taken_in.path)
+    said = call(lambda *words, **more: command(*words, "--json", **more), taken_in.path)
     assert said.code == code
-    explained(said.err)
+    fact, hint = explained(said.err)
+    assert said.json["error"] == {"fact": fact, "hint": hint, "exitCode": code}
+    assert said.json["outcome"] == OUTCOMES[code]
     assert not UNPRINTABLE.search(said.err + said.out)
+
+
+def verbs_with_json() -> set[str]:
+    """Every verb that can print JSON, groups included: ``hold add``."""
+    from lifecycle.cli import app
+
+    def leaves(group: Any, words: str) -> Iterator[tuple[str, Any]]:
+        for name, one in group.commands.items():
+            yield from (
+                leaves(one, f"{words} {name}") if hasattr(one, "commands") else [(f"{words} {name}".strip(), one)]
+            )
+
+    found = leaves(typer.main.get_command(app), "")
+    return {name for name, one in found if any("--json" in option.opts for option in one.params)}
+
+
+REQUIRED = {
+    "ingest": ["x.csv"], "approve": ["2020-01-01-a", "--role", "controller"], "purge": ["--as-of", "today"],
+    "run": ["50_purge"], "hold add": ["uid"], "hold lift": ["1"], "preview compare": ["x.eml"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", sorted(verbs_with_json()))
+def test_every_verb_that_fails_prints_one_json_object(verb: str, command: Any, tmp_path: Path) -> None:
+    """Called where there is no workspace; the two that make one are called where something else lies already."""
+    (tmp_path / "taken").write_text("")
+    words = [tmp_path / "taken"] if verb in ("init", "demo") else REQUIRED.get(verb, [])
+    said = command(*verb.split(), *words, "--json", workspace=tmp_path / "nowhere")
+    fact, hint = explained(said.err)
+    assert (said.code, said.json) == (2, {"outcome": "usage", "error": {"fact": fact, "hint": hint, "exitCode": 2}})
+
+
+def test_a_failure_without_json_leaves_standard_output_empty(command: Any, tmp_path: Path) -> None:
+    """The sentence belongs to the other stream."""
+    said = command("plan", workspace=tmp_path / "nowhere")
+    assert (said.code, said.out) == (2, "")
 
 
 def test_a_store_that_fails_halfway_ends_with_9_and_the_same_command_goes_on(
@@ -191,8 +235,9 @@ def test_a_store_that_fails_halfway_ends_with_9_and_the_same_command_goes_on(
     command("approve", run, "--role", "controller", workspace=at)
     with monkeypatch.context() as broken:
         broken.setattr("lifecycle.stores.embedded.store.EmbeddedStore.verify", _fails)
-        said = command("purge", run, workspace=at)
+        said = command("purge", run, "--json", workspace=at)
     assert said.code == 9
+    assert said.json["outcome"] == OUTCOMES[9]
     _, hint = explained(said.err)
     assert "Zqsecret" not in said.err + said.out
     assert hint == f"lifecycle purge {run}"
@@ -211,10 +256,10 @@ def test_what_nobody_foresaw_ends_with_70_and_quotes_nothing(
 ) -> None:
     """Its place in the code is said, its message is not: it may repeat a value."""
     monkeypatch.setattr("lifecycle.stores.embedded.store.EmbeddedStore.counts", _fails)
-    said = command("plan", workspace=shared.path)
-    assert said.code == 70
+    said = command("plan", "--json", workspace=shared.path)
+    assert (said.code, said.json["outcome"], said.json["error"]["exitCode"]) == (70, "unexpected", 70)
     assert "ValueError" in explained(said.err)[0]
-    assert "Zqsecret" not in said.err
+    assert "Zqsecret" not in said.err + said.out
 
 
 def test_problems_leave_the_json_on_standard_output(command: Any, shared: Any) -> None:
@@ -311,7 +356,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(shared: Any) -> None:
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=30)
     assert child.returncode == 130
-    assert err == "Stopped. Run the same command again to go on.\n"
+    assert err == "Stopped.\n\nhint: run the same command again to go on\n"
 
 
 def test_terminal_output_is_free_of_control_characters(command: Any, shared: Any, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import sys
 import typer
 
 from lifecycle.cli import groups, verbs
-from lifecycle.cli.app import app, complain, reader_gone
-from lifecycle.errors import LifecycleError, UsageError
+from lifecycle.cli.app import app, reader_gone, tell_failure
+from lifecycle.errors import LifecycleError, Stopped, UsageError
 
 __all__ = ["app", "groups", "main", "misused", "verbs"]
 
@@ -35,26 +35,27 @@ def misused(error: typer.TyperException) -> UsageError:
 
 def main() -> None:
     """Run the command line; every failure that a person can act on becomes a sentence and an exit code."""
+    words = sys.argv[1:]
     try:
         code = app(standalone_mode=False, prog_name="lifecycle") or 0
         sys.stdout.flush()
     except LifecycleError as error:
-        complain(error)
+        tell_failure(error, words)
         code = error.exit_code
     except BrokenPipeError:
         reader_gone()
         code = 141
     except typer.TyperException as error:
         code = 2
-        if type(error).__name__ == "NoArgsIsHelpError":
+        if type(error).__name__ == "NoArgsIsHelpError" and "--json" not in words:
             print(error.message, file=sys.stderr)
         else:
-            complain(misused(error))
+            tell_failure(misused(error), words)
     except Exception as error:
         from lifecycle.workbench.guard import without_words
 
-        complain(without_words(error))
+        tell_failure(without_words(error), words)
         code = 70
     if code == 130:  # so typer tells that somebody pressed Ctrl-C
-        print("Stopped. Run the same command again to go on.", file=sys.stderr)
+        tell_failure(Stopped("Stopped.", "run the same command again to go on"), words)
     sys.exit(code)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
@@ -108,7 +108,8 @@ def tell(result: Result, as_json: bool) -> None:
     problem = result.problem()
     try:
         if as_json:
-            print(json.dumps(result.to_json(), ensure_ascii=False))
+            found = result.to_json()
+            _print_object({"outcome": problem.outcome, **found, "error": problem.to_json()} if problem else found)
         else:
             from lifecycle.workbench.terminal import show
 
@@ -131,5 +132,22 @@ def reader_gone() -> None:
 
 def complain(error: LifecycleError) -> None:
     """Print a fact and its hint on standard error."""
-    # Terminal output is free of control characters, whatever a file name brought along.
-    print("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(error)), file=sys.stderr)
+    print(_printable(str(error)), file=sys.stderr)
+
+
+def tell_failure(error: LifecycleError, words: Sequence[str]) -> None:
+    """Tell of a call that came to no result; where its words ask for JSON, as an object on standard output, too."""
+    complain(error)
+    if "--json" in words:
+        with suppress(BrokenPipeError):
+            _print_object({"outcome": error.outcome, "error": error.to_json()})
+            sys.stdout.flush()
+
+
+def _print_object(found: Mapping[str, object]) -> None:
+    print(_printable(json.dumps(found, ensure_ascii=False)))
+
+
+def _printable(text: str) -> str:
+    """Without control characters, whatever a file name brought along: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

@@ -67,12 +67,16 @@ def _libraries_by_name() -> Iterator[None]:
     """
     search = ctypes.util.find_library
     if sys.platform == "linux":
-        ctypes.util.find_library = lambda name: None
+        ctypes.util.find_library = _not_searched
     try:
         with redirect_stdout(io.StringIO()):
             yield
     finally:
         ctypes.util.find_library = search
+
+
+def _not_searched(name: str) -> None:  # noqa: ARG001
+    return None
 
 
 @contextmanager

@@ -27,8 +27,8 @@ def demonstrate(path: Path | None, *, now: Callable[[], datetime] = utc_now) -> 
         The folder exists and is not empty.
     """
     folder = path or Path(mkdtemp(prefix="lifecycle-demo-"))
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty.", "lifecycle demo NEW_FOLDER, or remove it")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder.", "lifecycle demo NEW_FOLDER, or remove it")
     wb = Workbench.init(folder, name="Musterpraxis am See", now=now)
     as_of = wb.today
     clinic = write_clinic(folder / "incoming", as_of=as_of)
