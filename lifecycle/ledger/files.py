@@ -116,11 +116,15 @@ def read_file(path: Path) -> bytes:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Name what lies in a folder of ours."""
+    """Name what lies in a folder of ours; a symbolic link in its place is refused."""
+    if folder.is_symlink():
+        raise EvidenceError(f"The folder {folder.name} of the evidence is a symbolic link.", "lifecycle verify")
     try:
         return os.listdir(folder)
     except OSError as error:
-        raise EvidenceError(f"{folder.name} cannot be looked into ({error.strerror}).", "lifecycle verify") from error
+        raise EvidenceError(
+            f"The folder {folder.name} of the evidence cannot be looked into ({error.strerror}).", "lifecycle verify"
+        ) from error
 
 
 def present(path: Path) -> bool:
