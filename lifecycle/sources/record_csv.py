@@ -87,7 +87,7 @@ def _batches(source: Source) -> Iterator[Batch]:
     texts = iter(lines)
     first = next((text for text in texts if text.strip()), "")
     header = _header(first)
-    if any(one.line < lines.taken[0] for one in lines.rejects):
+    if not lines.taken or any(one.line < lines.taken[0] for one in lines.rejects):
         raise SourceError("The first line of the table cannot be read.", "Save it as UTF-8, with a header line.")
     slots = slots_of_header(header, layout.names)
     reader = csv.reader(texts, delimiter=delimiter_of(first), strict=True)
