@@ -18,6 +18,7 @@ EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 """Years of an appointment; others are slips or placeholders (``0001-01-01``, ``9999-12-31``)."""
 
 _EARLIEST, _LATEST = datetime(EARLIEST_YEAR, 1, 1), datetime(LATEST_YEAR, 12, 31)  # noqa: DTZ001 - wall-clock times
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _RULED = datetime(2099, 12, 31)  # noqa: DTZ001
 _WITH_OFFSET = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
 
@@ -155,9 +156,16 @@ def _iso(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
         times = pl.Series(texts.name, pl.from_arrow(texts.to_arrow().cast(kind)))
     except pa.ArrowInvalid:  # which quotes the text
         return None
-    if not times.dt.replace_time_zone(None).is_between(_EARLIEST, _LATEST).all():
+    if not _in_range(times):
         return None
     return in_utc(times, zone) if times.dtype == pl.Datetime("us") else times.cast(pl.Datetime("us", "UTC"))
+
+
+def _in_range(times: pl.Series) -> bool:
+    """Tell whether every time is of the years that an appointment may have; compares two of them, not all."""
+    found = times.drop_nulls().to_physical().to_numpy()  # what lies beyond the year 9999 is no datetime of Python's
+    least, most = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in (_EARLIEST, _LATEST))
+    return not len(found) or bool(found.min() >= least and found.max() <= most)
 
 
 def _exact(texts: pl.Series, spelling: str) -> pl.Series:

@@ -109,7 +109,7 @@ class Intake:
             try:
                 self._db.execute(
                     f"INSERT INTO new_{arrival.dataset} SELECT {', '.join(SCHEMAS[arrival.dataset])}, line, "
-                    f"{arrival.source}, {sql.row_hash(arrival.dataset, 'rows')} FROM rows"
+                    f"{arrival.source}, {_hash(arrival.dataset, 'rows')} FROM rows"
                 )
             except duckdb.Error:
                 if not broken:
@@ -142,7 +142,8 @@ class Intake:
     def _judge(self, dataset: str, cutoffs: Cutoffs, keys: Sequence[tuple[str, bytes]]) -> None:
         new, run = f"new_{dataset}", self._db.execute
         run(f"CREATE TEMP TABLE verdict_{dataset} (row BIGINT, verdict VARCHAR, replaced BOOLEAN)")
-        run(_DUPLICATES.format(new=new, dataset=dataset, columns=", ".join(SCHEMAS[dataset])))
+        same = {"columns": ", ".join(SCHEMAS[dataset]), "hash": _hash(dataset, dataset)}
+        run(_DUPLICATES.format(new=new, dataset=dataset, **same))
         if dataset == "appointments":
             run(
                 _OLDER_RECORDS.format(new=new, known=self._known_sources(), key=", ".join(RECORD_KEY), same=_same_key())
@@ -236,16 +237,27 @@ def _same_key(left: str = "o", right: str = "n") -> str:
     return " AND ".join(f"{left}.{name} IS NOT DISTINCT FROM {right}.{name}" for name in RECORD_KEY)
 
 
-# A 64-bit hash that occurs once is a row that occurs once; only the others are compared column by column.
+# Rows that are equal have equal hashes, also of a part of them; rows of a hash that occurs twice are compared column by
+# column. Of messages, what tells nearly all of them apart is hashed; among records the hash is an order, too.
+_HASHED = {
+    "events": ("appointment_uid", "command", "received_at", "booked_at", "starts_at", "participant"),
+    "appointments": tuple(SCHEMAS["appointments"]),
+}
+
+
+def _hash(dataset: str, alias: str) -> str:
+    return f"hash({', '.join(f'{alias}.{name}' for name in _HASHED[dataset])})"
+
+
 _DUPLICATES = """
 INSERT INTO verdict_{dataset}
 WITH suspect AS (
     SELECT _h FROM {new} GROUP BY _h HAVING count(*) > 1
-    UNION SELECT _h FROM {new} WHERE _h IN (SELECT hash({columns}) FROM {dataset})
+    UNION SELECT _h FROM {new} WHERE _h IN (SELECT {hash} FROM {dataset})
 ), candidate AS (
     SELECT {columns}, rowid AS row, _source, _line FROM {new} WHERE _h IN (SELECT _h FROM suspect)
     UNION ALL
-    SELECT {columns}, NULL, 0, 0 FROM {dataset} WHERE hash({columns}) IN (SELECT _h FROM suspect)
+    SELECT {columns}, NULL, 0, 0 FROM {dataset} WHERE {hash} IN (SELECT _h FROM suspect)
 )
 SELECT row, 'duplicates', false FROM candidate
 QUALIFY row_number() OVER (PARTITION BY {columns} ORDER BY _source, _line) > 1 AND row IS NOT NULL
@@ -303,6 +315,6 @@ WHERE n._source = {source} AND n.rowid NOT IN (SELECT row FROM verdict_{dataset}
 _REGISTER = """
 INSERT INTO _sources
 SELECT $source, $path, $format, $dataset, $channel, $sha256, $today, $read, $stored, $replaced, $duplicates,
-       $rejected, $expired, (SELECT max((coalesce(ends_at, starts_at, $today::TIMESTAMPTZ) AT TIME ZONE $zone)::DATE)
+       $rejected, $expired, (SELECT (max(coalesce(ends_at, starts_at, $today::TIMESTAMPTZ)) AT TIME ZONE $zone)::DATE
                              FROM new_{dataset} WHERE _source = $source), false
 """
