@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lifecycle.sources.names import squash
 from lifecycle.sources.objects import DECODER, Members, Unreadable, is_form, message_line, unwrapped
 
 BOM = b"\xef\xbb\xbf"
@@ -22,16 +24,24 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True)
 class Head:
-    """Shape of a file and, where it holds messages, the members of the first one that can be read."""
+    """Shape of a file and, where it holds messages, the members of the first one that can be read.
+
+    ``columns`` maps names of the file (squashed) to ours, where the workspace does.
+    """
 
     shape: Shape
     first: Members | None
     line: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
         """Field names of the first message, as it spells them."""
         return frozenset(name for name, _ in self.first or ())
+
+    def ours(self, names: Iterable[str]) -> list[str]:
+        """Return names of the file as the workspace maps them."""
+        return [self.columns.get(squash(name), name) for name in names]
 
 
 def look(data: bytes, whole: bool) -> Head:

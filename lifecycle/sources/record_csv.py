@@ -74,7 +74,7 @@ def _header(line: str) -> list[str]:
 
 
 def _recognises(head: Head) -> bool:
-    return head.shape is Shape.TABLE and len({squash(name) for name in _header(head.line)} & _KNOWN) >= 2
+    return head.shape is Shape.TABLE and (len({squash(name) for name in head.ours(_header(head.line))} & _KNOWN) >= 2)
 
 
 def _dataset(_path: Path, head: Head, columns: Mapping[str, str], _most_bytes: int) -> str:

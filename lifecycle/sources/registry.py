@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from lifecycle.sources import (
 from lifecycle.sources.files import HEAD_BYTES, head_of
 from lifecycle.sources.formats import Format, Source
 from lifecycle.sources.head import Head, Shape, look
+from lifecycle.sources.names import squash
 
 MOST_UNPACKED_BYTES = 4 << 30
 
@@ -78,7 +80,7 @@ def open_file(
     _check_columns(columns)
     beginning = head_of(path, max_unpacked_bytes)
     head = look(beginning, whole=len(beginning) < HEAD_BYTES)
-    chosen = _named(format, head) if format else _told(head)
+    chosen = _named(format, head) if format else _told(head, columns)
     dataset = chosen.dataset(path, head, columns, max_unpacked_bytes)
     source = Source(path, head, zone, columns, channel or chosen.channel, dataset, max_unpacked_bytes)
 
@@ -104,10 +106,15 @@ def _named(name: str, head: Head) -> Format:
     return chosen
 
 
-def _told(head: Head) -> Format:
+def _told(head: Head, columns: Mapping[str, str]) -> Format:
     if head.shape is Shape.EMPTY:
         raise _empty()
-    found = [one for one in REGISTRY.values() if one.recognises(head)]
+    # The mapping speaks only where nobody knows the names as they are.
+    mapped = replace(head, columns={squash(theirs): ours for theirs, ours in columns.items()})
+    for seen in (head, mapped):
+        found = [one for one in REGISTRY.values() if one.recognises(seen)]
+        if found:
+            break
     if len(found) == 1:
         return found[0]
     if found:

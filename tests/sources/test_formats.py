@@ -252,3 +252,21 @@ def test_every_column_is_declared_for_its_dataset() -> None:
     """The table of names speaks of every column of the schema and of no other."""
     for dataset, schema in SCHEMAS.items():
         assert set(declared(dataset)) == set(schema)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"Nummer;Vorname;Beginn\nm1;Erika;10.11.2026 10:00\n", "csv"),
+        (b'{"Nummer": "m1", "Vorname": "Erika", "Beginn": "10.11.2026 10:00"}\n', "ndjson"),
+        (b'[{"Nummer": "m1", "Vorname": "Erika", "Beginn": "10.11.2026 10:00"}]', "json"),
+    ],
+)
+def test_an_export_under_mapped_names_is_known_by_them(data: bytes, name: str, read_bytes: Any) -> None:
+    """Whoever has mapped the columns of an export need not say its format, too."""
+    columns = {"Nummer": "appointment_uid", "vorname": "first_name", "Beginn": "starts_at"}
+    found = read_bytes(data, columns=columns)
+    assert found.opened.format == name
+    assert [(row["appointment_uid"], row["first_name"]) for row in found.rows] == [("m1", "Erika")]
+    with pytest.raises(SourceError):
+        read_bytes(data)
