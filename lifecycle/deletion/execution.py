@@ -153,7 +153,6 @@ class Execution:
 
     def _order(self, key: bytes, due: Mapping[str, Cutoffs]) -> Erasure:
         plan = self._plan
-        tombstones = self._ledger.read(self._run_id, doc.TOMBSTONES).decode("ascii").split()
         return Erasure(
             run_id=self._run_id,
             plan_sha256=doc.sha256_hex(plan.to_bytes()),
@@ -162,7 +161,7 @@ class Execution:
             rules={rule.dataset: rule for rule in plan.rules},
             cutoffs=due,
             key=key,
-            tombstones=pl.Series("t", tombstones, dtype=pl.String),
+            tombstones=doc.from_lines(self._ledger.read(self._run_id, doc.TOMBSTONES)),
             retained_digest=lambda dataset, rows, total: self._digests.retained_set(key, dataset, rows, total),
             residual_files=self._remains.files,
         )

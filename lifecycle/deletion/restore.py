@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import polars as pl
-
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Plan
 from lifecycle.model import Cutoffs, Ledger, SealedRun, Store
@@ -40,7 +38,7 @@ def with_tombstones(cutoffs: Mapping[str, Cutoffs], ledger: Ledger, run_ids: Ite
     earlier = tuple(
         SealedRun(
             run_id,
-            pl.Series("t", ledger.read(run_id, doc.TOMBSTONES).decode("ascii").split(), dtype=pl.String),
+            doc.from_lines(ledger.read(run_id, doc.TOMBSTONES)),
             ledger.tombstone_key(run_id),
         )
         for run_id in run_ids

@@ -326,11 +326,23 @@ def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str],
         f"SELECT {sql.tombstone(dataset)} AS t FROM {dataset} e WHERE e.rowid IN (SELECT row FROM doomed_{dataset})"
         for dataset in datasets
     ]
-    # DISTINCT would cost half a second a million; sorted, what is the same lies side by side.
-    frame: pl.DataFrame = db.sql(
-        f"SELECT t FROM ({' UNION ALL '.join(parts)}) ORDER BY t", params=sql.hmac_pads(key)
-    ).pl()
-    return frame["t"].filter(frame["t"].ne_missing(frame["t"].shift(1)))
+    frame: pl.DataFrame = db.sql(" UNION ALL ".join(parts), params=sql.hmac_pads(key)).pl()
+    return distinct_and_sorted(frame["t"])
+
+
+def distinct_and_sorted(tombstones: pl.Series) -> pl.Series:
+    """Sort tombstones and leave out what is there already, several times faster than as any other texts.
+
+    They are sorted by their first 16 digits, as numbers. Digests that agree in these are the same; should two ever
+    not be, they are sorted as texts.
+    """
+    number = pl.col("t").str.head(16).str.decode("hex").bin.reinterpret(dtype=pl.UInt64, endianness="big")
+    found = tombstones.to_frame("t").sort(number)["t"]
+    before = found.shift(1)
+    if (found < before).any():
+        found = found.sort()
+        before = found.shift(1)
+    return found.filter(found.ne_missing(before))
 
 
 # A hold that was lifted goes with the last row of its appointment: its uid is personal, too.
