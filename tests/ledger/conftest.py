@@ -144,6 +144,7 @@ class RunWriter:
         predicate = {"event": "aborted", "reason": "plan-drift", "appeared": 1, "vanished": 0}
         self.put("6-aborted.json", self.statement(sorted(self.ledger.listing(self.run)), predicate))
         self.ledger.append(self.ledger.read(self.run, "6-aborted.json"))
+        self.ledger.write_proof(self.run, "6-aborted.json")
 
     def whole(self) -> str:
         """Everything from plan to record."""

@@ -101,6 +101,12 @@ def test_an_unfinished_run_is_not_accepted(evidence: Path, vkey: str, begin) -> 
     assert failed(evidence, vkey) == ["run has one proved outcome"]
 
 
+def test_an_aborted_run_needs_its_proof_too(evidence: Path, vkey: str) -> None:
+    """A crash between the leaf and its proof leaves a run that is not finished."""
+    (evidence / "runs/2026-10-04-a/6-aborted.json.tlog-proof").unlink()
+    assert failed(evidence, vkey) == ["run has one proved outcome"]
+
+
 def test_every_flipped_bit_is_detected(evidence: Path, vkey: str) -> None:
     """One flipped bit at a few places of every file."""
     assert undetected_flips(evidence, vkey, flips=3) == []
