@@ -18,7 +18,8 @@ import sys
 from datetime import date
 from pathlib import Path
 from lifecycle.sources.made_up import write_records
-write_records(Path(sys.argv[1]), int(sys.argv[2]), as_of=date.fromisoformat(sys.argv[3]), due_percent=int(sys.argv[4]))
+path, rows, as_of, due, seed = [*sys.argv[1:], "1"][:5]
+write_records(Path(path), int(rows), int(seed), as_of=date.fromisoformat(as_of), due_percent=int(due))
 """
 
 # Everything is copied and nothing is decided, looked for or proved.
