@@ -7,9 +7,10 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
-from lifecycle.deletion.documents import Limits, StandingApproval
+from lifecycle.deletion.documents import Limits, StandingApproval, from_lines, lines
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, UsageError
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,13 @@ def refused(world: Any, run_id: str, match: str) -> None:
     assert error.value.hint
     assert world.state(run_id) == state
     assert world.rows() == rows
+
+
+@pytest.mark.parametrize("marks", [[], ["0" * 64], [f"{number:064x}" for number in range(10_001)]], ids=len)
+def test_what_was_written_as_lines_is_read_as_the_same_tombstones(marks: list[str]) -> None:
+    """None, one, and more than are written in one piece; as they were, or a run would never equal its plan."""
+    written = pl.Series("t", marks, dtype=pl.String)
+    assert from_lines("".join(f"{line}\n" for line in lines(written)).encode()).equals(written, check_names=True)
 
 
 # --- the way it should go -------------------------------------------------------------------------
