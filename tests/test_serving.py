@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from lifecycle.errors import StoreError
 from lifecycle.report.desk.pages import PAGES
+from lifecycle.stores.embedded.connect import opened
 from lifecycle.workbench import Workbench, visits
 from lifecycle.workbench.serving import ServedDesk, serve
 from lifecycle.workbench.workspace import Workspace, utc_now
@@ -26,8 +31,9 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def looked(*paths: Path) -> ServedDesk:
-    """The pages of some workspaces after a first look."""
-    served = ServedDesk(paths)
+    """The pages of some workspaces after a first look, at one moment: with another hour they would look again."""
+    moment = utc_now()
+    served = ServedDesk(paths, now=lambda: moment)
     for number in range(1, len(paths) + 1):
         served.look(number)
     return served
@@ -60,6 +66,60 @@ def test_the_pages_say_what_is_there_and_no_value(taken_in: TakenIn) -> None:
     secret = (*clinic.canaries, *clinic.never_stored, clinic.hold_uid)
     text = "".join(found.values()) + served.front("de").decode()
     assert sum(value in text for value in secret if len(value) > 3) == 0
+
+
+def left_as_it_was(root: Path) -> dict[str, tuple[int, int, str]]:
+    """Time, place on the disk and content of every file, and the time of every folder, by its name."""
+    return {
+        path.relative_to(root).as_posix(): (
+            path.stat().st_mtime_ns,
+            path.stat().st_ino,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in root.rglob("*")
+    }
+
+
+def test_looking_at_every_page_changes_no_byte(taken_in: TakenIn) -> None:
+    """Neither the store nor anything beside it: no write-ahead log, no lock file, no history; verifying neither."""
+    bench = Workbench.open(taken_in.path)
+    plan = bench.plan()
+    bench.approve(plan.run_id, "controller")
+    bench.purge(plan.run_id)
+    before = left_as_it_was(taken_in.path)
+    served = looked(taken_in.path)
+    pages = everything(served)
+    assert plan.run_id in pages["runs"]
+    served.front("en")
+    assert served.gallery(1).snapshot()
+    assert left_as_it_was(taken_in.path) == before
+
+
+def test_whoever_serves_cannot_write_into_the_store(taken_in: TakenIn) -> None:
+    """Not by a fault of ours either: the file is open for reading."""
+    workspace = ServedDesk([taken_in.path])._opened(taken_in.path)
+    with pytest.raises(StoreError):
+        workspace.store.mark_consumed(1)
+
+
+def test_two_may_look_at_once_and_a_writer_waits_for_them(taken_in: TakenIn) -> None:
+    """A second process reads beside the first; whoever wants to write is told, and goes on when both have gone."""
+    store = taken_in.path / "data" / "lifecycle.duckdb"
+    code = (
+        "import sys, pathlib\n"
+        "from lifecycle.stores.embedded.connect import opened\n"
+        "with opened(pathlib.Path(sys.argv[1]), wait_seconds=0, read_only=sys.argv[2] == 'look') as db:\n"
+        "    print(db.sql('SELECT count(*) FROM events').fetchall()[0][0] > 0)\n"
+    )
+    with opened(store, read_only=True):
+        said = {
+            how: subprocess.run([sys.executable, "-c", code, store, how], capture_output=True, text=True, check=False)
+            for how in ("look", "write")
+        }
+    assert said["look"].stdout == "True\n"
+    assert "in use by another process" in said["write"].stderr
+    with opened(store) as db:
+        assert db.sql("SELECT count(*) FROM events").fetchall()[0][0] > 0
 
 
 def test_an_unchanged_workspace_is_not_looked_at_again(taken_in: TakenIn) -> None:

@@ -71,7 +71,7 @@ class ServedDesk:
     def _met(self, path: Path, number: int) -> _Watched:
         one = _Watched(path, path.resolve().name, number)
         with suppress(LifecycleError):
-            workspace = Workspace(path, self._clock)
+            workspace = self._opened(path)
             one.name, one.before = workspace.settings.name, visits.last_visit(workspace)
         return one
 
@@ -96,7 +96,7 @@ class ServedDesk:
             return
         with one.at_work:
             try:
-                workspace = Workspace(one.path, self._clock)
+                workspace = self._opened(one.path)
                 self._see(one, guarded(_seen)(workspace, one, None), workspace)
                 from lifecycle.workbench.checking import check_store  # slow to import
 
@@ -120,7 +120,7 @@ class ServedDesk:
     def language(self) -> str:
         """The language of the first workspace."""
         with suppress(LifecycleError):
-            return Workspace(self._watched[0].path, self._clock).settings.language
+            return self._opened(self._watched[0].path).settings.language
         return "de"
 
     def count(self) -> int:
@@ -164,7 +164,10 @@ class ServedDesk:
 
     def gallery(self, number: int) -> Gallery:
         """Open the preview of one workspace's templates."""
-        return previewing.gallery(Workspace(self._one(number).path, self._clock), ())
+        return previewing.gallery(self._opened(self._one(number).path), ())
+
+    def _opened(self, path: Path) -> Workspace:
+        return Workspace(path, self._clock, read_only=True)
 
     def _one(self, number: int) -> _Watched:
         if not 1 <= number <= len(self._watched):
@@ -172,7 +175,7 @@ class ServedDesk:
         return self._watched[number - 1]
 
     def _verified(self, one: _Watched) -> Verified:
-        workspace = Workspace(one.path, self._clock)
+        workspace = self._opened(one.path)
         kept = None
         if one.before and one.now and visits.comparable(one.before, one.now):
             kept = (one.before.size, one.before.root)
@@ -184,7 +187,7 @@ class ServedDesk:
     def _remember(self, one: _Watched) -> None:
         """The overview was seen: the next visit tells what is different from then on."""
         if one.now is not None and one.now is not one.remembered:
-            visits.remember(Workspace(one.path, self._clock), one.now)
+            visits.remember(self._opened(one.path), one.now)
             one.remembered = one.now
 
 

@@ -38,9 +38,11 @@ class Workspace:
         The folder with ``lifecycle.toml``.
     now : callable
         The wall clock (aware, UTC).
+    read_only : bool
+        Open the store so that no byte of it can change.
     """
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime], *, read_only: bool = False) -> None:
         self.path = path.resolve()
         self.now = now
         self.settings: Settings = read_settings(self.path / FILE_NAME)
@@ -48,7 +50,10 @@ class Workspace:
             if (self.path / name).is_symlink():
                 raise ConfigurationError(f"{name} is a symbolic link.", "put the folder itself into the workspace")
         self.store = EmbeddedStore(
-            self.path / "data" / "lifecycle.duckdb", self.path, wait_seconds=self.settings.run.wait_seconds
+            self.path / "data" / "lifecycle.duckdb",
+            self.path,
+            wait_seconds=self.settings.run.wait_seconds,
+            read_only=read_only,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import time
@@ -39,8 +40,15 @@ def fill_schema(connection: duckdb.DuckDBPyConnection, database: str = "main") -
 
 
 @contextmanager
-def opened(path: Path, *, wait_seconds: float = 10) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    path: Path, *, wait_seconds: float = 10, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store for the length of a ``with`` block, alone; wait for other users, then say who is in the way.
+
+    Parameters
+    ----------
+    read_only : bool
+        Change no byte of it, and be in nobody's way who only reads, too.
 
     Raises
     ------
@@ -51,7 +59,7 @@ def opened(path: Path, *, wait_seconds: float = 10) -> Iterator[duckdb.DuckDBPyC
         raise StoreError(f"The store {path.name} is not a plain file.", "put the DuckDB file itself there")
     if not path.exists():
         raise StoreError(f"The store {path.name} is missing.", "lifecycle init DIR, or bring the file back")
-    with _opened(path, wait_seconds=wait_seconds) as connection:
+    with _opened(path, wait_seconds=wait_seconds, read_only=read_only) as connection:
         _refuse_newer(connection, path)
         yield connection
 
@@ -69,13 +77,17 @@ def beside(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb
 
 
 @contextmanager
-def _opened(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = _connect(path, wait_seconds)
-    # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call.
-    temporary = path.with_name(path.name + ".tmp")
+def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = _connect(path, wait_seconds, read_only)
+    # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call. There can be
+    # several readers at once; what one of them left, because it was killed, goes with the next one who is alone.
+    temporary = path.with_name(path.name + (f".tmp.{os.getpid()}" if read_only else ".tmp"))
     if temporary.is_symlink():  # what spills would lie wherever it leads
         connection.close()
         raise StoreError(f"{temporary.name} beside the store is a symbolic link.", "remove it")
+    if not read_only:
+        for left in path.parent.glob(f"{glob.escape(path.name)}.tmp.*"):
+            shutil.rmtree(left, ignore_errors=True)
     try:
         with _translated_errors(path):
             _speak_plainly(connection)
@@ -111,7 +123,7 @@ def _translated_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _connect(path: Path, wait_seconds: float) -> Any:
+def _connect(path: Path, wait_seconds: float, read_only: bool) -> Any:
     import duckdb
 
     if _open_in_this_process(path):
@@ -119,7 +131,7 @@ def _connect(path: Path, wait_seconds: float) -> Any:
     give_up = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path), config=_CONFIG)
+            return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
         except duckdb.IOException as error:
             busy = "lock" in str(error).lower()
             if busy and time.monotonic() < give_up:

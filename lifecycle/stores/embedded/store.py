@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -45,14 +45,17 @@ class EmbeddedStore:
         The workspace, whose files the residue scan searches.
     wait_seconds : float
         How long to wait for other users of the file.
+    read_only : bool
+        For who only looks: no byte of the file changes, and what would change one is a ``StoreError``.
     """
 
     name = "workspace"
 
-    def __init__(self, path: Path, root: Path, *, wait_seconds: float = 10) -> None:
+    def __init__(self, path: Path, root: Path, *, wait_seconds: float = 10, read_only: bool = False) -> None:
         self._path = path
         self._root = root
         self._wait_seconds = wait_seconds
+        self._read_only = read_only
         self._returned: tuple[object, Mapping[str, pl.DataFrame]] | None = None
         self._kept: duckdb.DuckDBPyConnection | None = None
 
@@ -66,7 +69,7 @@ class EmbeddedStore:
         if self._kept is not None:
             yield
             return
-        with opened(self._path, wait_seconds=self._wait_seconds) as self._kept:
+        with self._anew() as self._kept:
             try:
                 yield
             finally:
@@ -74,13 +77,11 @@ class EmbeddedStore:
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        one = (
-            opened(self._path, wait_seconds=self._wait_seconds)
-            if self._kept is None
-            else beside(self._kept, self._path)
-        )
-        with one as db:
+        with self._anew() if self._kept is None else beside(self._kept, self._path) as db:
             yield db
+
+    def _anew(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return opened(self._path, wait_seconds=self._wait_seconds, read_only=self._read_only)
 
     # --- taking in ---------------------------------------------------------------------------------
 
