@@ -46,7 +46,7 @@ _KNOWN = frozenset(_FOREMOST) | {"first", "last"}  # where in a file it was: in 
 _MARKS = {"passed": ("✓", "#1d8a57"), "failed": ("▲", "#d0482f"), "unknown": ("◇", "#b07a10")}
 _INK, _QUIET = "var(--jp-content-font-color1, currentColor)", "var(--jp-content-font-color2, currentColor)"
 _RULE, _SHEET = "var(--jp-border-color2, #8886)", "var(--jp-layout-color2, #8881)"
-_CELL = f"padding:.3em .8em .3em 0;border-bottom:1px solid {_RULE};vertical-align:top;color:{_INK}"
+_CELL = f"padding:.3em .6em .3em 0;border-bottom:1px solid {_RULE};vertical-align:top;color:{_INK}"
 
 _FILTER = (
     "const q=this.value.toLowerCase();"
@@ -109,10 +109,11 @@ def table_html(rows: Sequence[Mapping[str, Any]], say: Speech, *, head: bool = T
     more = ""
     if len(rows) > MOST_ROWS:
         more = f"<p>{escape(_TEXTS[say.language]['more'].format(n=say.number(len(rows) - MOST_ROWS)))}</p>"
-    style = "border-collapse:collapse;margin:.4em 0 1em;text-align:left;font-variant-numeric:tabular-nums"
-    return (
-        f'<div>{search}<table style="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{more}</div>'
+    style = (
+        "border-collapse:collapse;margin:.4em 0 1em;text-align:left;font-variant-numeric:tabular-nums;font-size:.86em"
     )
+    table = f'<table style="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    return f"<div>{search}{table}{more}</div>"
 
 
 def refuse_language(language: object) -> str:

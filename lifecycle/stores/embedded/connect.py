@@ -40,9 +40,7 @@ def fill_schema(connection: duckdb.DuckDBPyConnection, database: str = "main") -
 
 
 @contextmanager
-def opened(
-    path: Path, *, wait_seconds: float = 10, read_only: bool = False
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(path: Path, *, wait_seconds: float = 10, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store for the length of a ``with`` block, alone; wait for other users, then say who is in the way.
 
     Parameters
