@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -391,13 +392,29 @@ class Stage:
 
     def serve(self, label: str, *words: str | Path) -> dict[str, bytes]:
         """Serve the preview, look at every part of the page as a browser would, save a text, and stop it."""
-        call = [*LIFECYCLE, "--workspace", str(self.workspace), "preview", "serve", *map(str, words)]
-        env = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
+        template = self.workspace / "templates" / "change.de.txt"
+        return self.served(label, ["preview", "serve", *map(str, words)], lambda address: looked_at(address, template))
+
+    def desk(self, label: str, typed: str) -> None:
+        """Serve the local pages, open each of them, ask for what is not there, and stop; then read what was kept."""
+        shown = self.served(label, ["serve"], lambda address: desk_pages(address, typed))
+        self.said |= {f"{label} {name}": (page, b"") for name, page in shown.items()}
+        for path in self.state.rglob("*.json"):
+            self.said[f"{label}, what was kept of the visit"] = (path.read_bytes(), b"")
+
+    @property
+    def state(self) -> Path:
+        return self.workspace.parent / "state"
+
+    def served(self, label: str, words: list[str], look: Callable[[SplitResult], dict[str, bytes]]) -> dict[str, bytes]:
+        call = [*LIFECYCLE, "--workspace", str(self.workspace), *words]
+        own = {"TMPDIR": str(self.temporary), "XDG_STATE_HOME": str(self.state)}
+        env = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(call, stdout=PIPE, stderr=PIPE, env=env, cwd=self.temporary) as process:
             assert process.stdout is not None
             address = process.stdout.readline()
             try:
-                shown = looked_at(urlsplit(address.decode().strip()), self.workspace / "templates" / "change.de.txt")
+                shown = look(urlsplit(address.decode().strip()))
             finally:
                 process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
@@ -426,6 +443,35 @@ def looked_at(address: SplitResult, template: Path) -> dict[str, bytes]:
         shown[path] = answer.read()
         assert (path, answer.status) == (path, 200)
         connection.close()
+    return shown
+
+
+def desk_pages(address: SplitResult, typed: str) -> dict[str, bytes]:
+    """Every local page in both languages once the first check is over, and the answers to what does not exist."""
+    from lifecycle.report.desk.pages import PAGES
+
+    def get(path: str) -> tuple[int, bytes]:
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, b"%r %s" % (answer.getheaders(), answer.read())
+        finally:
+            connection.close()
+
+    headers = {"Authorization": f"token {parse_qs(address.query)['token'][0]}"}
+    give_up = time.monotonic() + 90
+    while "wird gerade geprüft".encode() in get("/de/1/findings")[1] or b"<table" not in get("/de/1/findings")[1]:
+        assert time.monotonic() < give_up, "the first check does not end"
+        time.sleep(0.3)
+    paths = [f"/{language}/{place}" for language in ("de", "en") for place in ("", *(f"1/{name}" for name in PAGES))]
+    shown = {}
+    for path in (*paths, "/preview/1/", "/state"):
+        status, shown[path] = get(path)
+        assert (path, status) == (path, 200)
+    for number, path in enumerate((f"/{typed}/", f"/de/1/{typed}", f"/assets/{typed}", f"/preview/{typed}/")):
+        status, shown[f"nothing there {number}"] = get(path)
+        assert (number, status) == (number, 404)
     return shown
 
 
@@ -525,6 +571,7 @@ def delete(stage: Stage, planted: Planted) -> None:
     stage.run("report de", "report", "--language", "de", "--json", alone=True)
     stage.run("report en", "report", "--language", "en", "--format", "html,pdf,json", "--no-second-opinion")
     stage.run("preview", "preview", "build", "--json")
+    stage.desk("serve", planted.new("typed as an address"))
     sent = mail(planted)
     stage.run("preview compare", "preview", "compare", sent, "--json")
     stage.run("preview compare, learning", "preview", "compare", sent, "--learn", "--json")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecycle.errors import StoreError
+from lifecycle.errors import StoreError, UsageError
 from lifecycle.report.desk.pages import PAGES
 from lifecycle.stores.embedded.connect import opened
 from lifecycle.workbench import Workbench, visits
@@ -201,6 +201,11 @@ def test_a_workspace_that_cannot_be_read_stands_beside_the_others(taken_in: Take
     served.look(2)
     assert "Andere Praxis" in served.front("de").decode()
     assert "nicht lesbar" not in served.front("de").decode()
+    assert "Andere Praxis" in served.page(2, "overview", "de").decode()
+    assert "Andere Praxis" not in served.page(1, "overview", "de").decode()
+    for number in (-1, 0, 3):
+        with pytest.raises(UsageError):
+            served.page(number, "overview", "de")
 
 
 def test_serve_refuses_what_is_no_workspace(tmp_path: Path, command) -> None:

@@ -20,6 +20,7 @@ from lifecycle.report.desk.terms import Desk, Front, HoldNote, Line, Soon, Step,
 from lifecycle.report.papers.sample import month
 from lifecycle.report.sample import sample
 from lifecycle.web.desk import desk_app
+from lifecycle.web.guard import listener
 
 PORT = 8124
 TOKEN = "a-token-for-tests"
@@ -156,6 +157,8 @@ def test_every_address_gives_its_page_and_nothing_can_be_changed(inside: TestCli
     policy = inside.get("/de/1/").headers["content-security-policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
+    for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
+        assert f"{directive} 'none'" in policy
 
 
 def test_the_preview_of_each_workspace_lies_below_its_number(inside: TestClient):
@@ -171,3 +174,33 @@ def test_the_pages_of_the_preview_find_their_way_from_anywhere():
     text = "".join((folder / name).read_text() for name in ("gallery.js", "gallery.html.j2"))
     assert re.findall(r"[\"'`]/(?:api|assets|events|frame)\b", text) == []
     assert len(re.findall(r"[\"'`](?:api|assets|events|frame)\b", text)) >= 8
+
+
+def test_another_machine_is_refused_whatever_it_knows():
+    """The port can be forwarded or the address be changed by mistake; the pages are for this machine."""
+    app = desk_app(FakeDesk(), TOKEN, PORT)
+    far = TestClient(app, base_url=f"http://127.0.0.1:{PORT}", client=("192.0.2.7", 40000))
+    answer = far.get("/de/", headers={"Authorization": f"token {TOKEN}"})
+    assert (answer.status_code, answer.text) == (403, "loopback only")
+
+
+def test_the_door_is_on_the_loopback_address_only():
+    """Not on every address of the machine, which a colleague's browser could reach."""
+    with listener(0, "serve") as door:
+        assert door.getsockname()[0] == "127.0.0.1"
+
+
+def test_asking_for_the_head_only_gives_no_page_and_every_header(inside: TestClient):
+    """A HEAD is a GET without its body, behind the same door."""
+    head = inside.head("/de/1/")
+    assert (head.status_code, head.text) == (200, "")
+    assert head.headers["content-security-policy"] == inside.get("/de/1/").headers["content-security-policy"]
+    assert TestClient(inside.app, base_url=f"http://127.0.0.1:{PORT}").head("/de/1/").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fsettings.py", "%2e%2e/page.css", "..%5cpage.css", "page.css"])
+def test_no_other_file_can_be_asked_for(name: str, inside: TestClient):
+    """Assets are named by a table, not by a path; what is outside of it is not there."""
+    assert inside.get(f"/assets/{name}").status_code in (404, 405)
+    with pytest.raises(KeyError):
+        pages.asset(name)
