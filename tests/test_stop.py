@@ -245,10 +245,11 @@ def test_a_runtime_that_is_no_time_is_refused(wb: Workbench, text: str) -> None:
 
 
 def test_a_store_that_the_disk_has_no_room_for_is_not_rewritten(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused (4) before anything is begun, with both numbers; with room the same call goes through."""
+    """Named by doctor, refused (4) before anything is begun, with both numbers; with room the same call succeeds."""
     run_id = approved(wb)
     real = shutil.disk_usage
     monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=1 << 20))
+    assert "little-space" in {one.check for one in wb.doctor().findings if one.outcome == "failed"}
     with pytest.raises(StoreError, match=r"1 MB free; rewriting the store needs \d+ MB"):
         wb.purge(run_id)
     assert not in_log(wb, run_id)
