@@ -22,7 +22,9 @@ _ROWS = 1_000
 _NAMES = 12  # names are part of other values so often that a few are enough
 _SHORTEST = (8, 5)  # bytes; short values, which occur by chance, only where there is nothing better
 _TELLING = ("appointment_uid", "email")
-_LONGEST = 256  # bytes looked at on each side of a control that was found
+_LONGEST = 64  # bytes looked at on each side of a control that was found
+_DIFFERENT = 16  # so many different surroundings of a control are looked at
+_FIRST = 12  # bytes of the smallest and the largest value of a column, in its statistics
 _OFTEN = 100  # a control that occurs more often is not explained by chance
 
 
@@ -38,11 +40,12 @@ class Controls:
 
         Such a control is part of a longer value (anna@ in joanna@), or stands where two values that stay touch.
         """
-        return {
-            index
-            for index in found
-            if _part_of_what_stays(db, self.values[index]) or _only_where_values_touch(db, self.values[index], fresh)
-        }
+        sides = {index: _sides(self.values[index].encode(), fresh) for index in found}
+        stays = _Staying.among(db, [one for each in sides.values() for one in each])
+        # None at all explains nothing: then the search saw something that this one does not.
+        known = {index for index, each in sides.items() if each and all(map(stays.explain, each))}
+        # A value that occurs often, or within a very long one, is asked for by itself, which takes a second a million.
+        return known | {index for index in found - known if _part_of_what_stays(db, self.values[index])}
 
 
 def choose_controls(db: duckdb.DuckDBPyConnection) -> Controls:
@@ -94,47 +97,111 @@ def _part_of_what_stays(db: duckdb.DuckDBPyConnection, value: str) -> bool:
     return bool(db.execute("SELECT 1 FROM _holds WHERE contains(appointment_uid, $value)", {"value": value}).fetchall())
 
 
-def _only_where_values_touch(db: duckdb.DuckDBPyConnection, value: str, fresh: Path) -> bool:
-    """Return whether every occurrence is the end of one value that stays and the beginning of another one.
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """One occurrence of a value: what stands before it, its own bytes, and what follows."""
 
-    DuckDB writes values without anything between them: those of a column, and the first 12 bytes of its smallest and
-    its largest one.
-    """
-    occurrences = list(_around(fresh, value.encode()))
-    # None at all explains nothing: then the search saw something that this one does not.
-    return 0 < len(occurrences) <= _OFTEN and all(_touch(db, value, *sides) for sides in occurrences)
+    before: bytes
+    value: bytes
+    after: bytes
+
+    def within(self) -> Iterator[bytes]:
+        """All longer pieces that the value is part of here."""
+        for begin in range(len(self.before) + 1):
+            for end in range(len(self.after) + 1):
+                yield self.before[begin:] + self.value + self.after[:end]
+
+    def pieces(self) -> Iterator[tuple[_Piece, _Piece]]:
+        """For each place where two values may touch within it: what ends there, and what begins."""
+        for cut in range(1, len(self.value)):
+            head, tail = self.before + self.value[:cut], self.value[cut:] + self.after
+            yield (
+                _Piece([head[-length:] for length in range(cut, min(len(head), _LONGEST) + 1)], head[-_FIRST:], cut),
+                _Piece([tail[:length] for length in range(len(self.value) - cut, min(len(tail), _LONGEST) + 1)],
+                       tail[:_FIRST], len(self.value) - cut),
+            )  # fmt: skip
 
 
-def _around(path: Path, value: bytes) -> Iterator[tuple[bytes, bytes]]:
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a value, as what it may belong to: one of these whole values, or a value by its first bytes."""
+
+    whole: list[bytes]
+    first: bytes
+    length: int
+
+    def belongs(self, stays: _Staying) -> bool:
+        return not stays.whole.isdisjoint(self.whole) or (self.length <= _FIRST and self.first in stays.firsts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Staying:
+    """Of the bytes that were asked for, those that are a value that stays, and those that are how one begins."""
+
+    whole: set[bytes]
+    firsts: set[bytes]
+
+    @classmethod
+    def among(cls, db: duckdb.DuckDBPyConnection, occurrences: list[_Sides]) -> _Staying:
+        """Ask the store once for everything that could explain one of the occurrences."""
+        pieces = [piece for sides in occurrences for both in sides.pieces() for piece in both]
+        longer = {each for sides in occurrences for each in sides.within()}
+        wanted = longer.union(*(piece.whole for piece in pieces))
+        firsts_wanted = {piece.first for piece in pieces} | {each for each in longer if len(each) == _FIRST}
+        if not wanted:
+            return cls(set(), set())
+        asked = {
+            "whole": sorted({text for each in wanted if (text := _text(each))}),
+            "firsts": sorted({each.hex().upper() for each in firsts_wanted}),
+        }
+        whole: set[bytes] = set()
+        firsts: set[bytes] = set()
+        for dataset in SCHEMAS:
+            for column in SEARCHED_COLUMNS:
+                rows = db.execute(_ASK.format(dataset=dataset, column=column, first=2 * _FIRST), asked).fetchall()
+                whole |= {text.encode() for is_whole, text in rows if is_whole}
+                firsts |= {bytes.fromhex(text) for is_whole, text in rows if not is_whole}
+        return cls(whole, firsts)
+
+    def explain(self, sides: _Sides) -> bool:
+        """Tell whether the occurrence is part of a value that stays, or the end of one and the beginning of another.
+
+        DuckDB writes values without anything between them: those of a column, and the first 12 bytes of its smallest
+        and its largest one.
+        """
+        known = self.whole | self.firsts
+        if any(each in known for each in sides.within()):
+            return True
+        return any(head.belongs(self) and tail.belongs(self) for head, tail in sides.pieces())
+
+
+_ASK = """
+WITH stays AS (SELECT {column} AS value FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid)
+SELECT DISTINCT true, value FROM stays WHERE value IN (SELECT unnest($whole))
+UNION ALL
+SELECT DISTINCT false, left(hex(left(value, {first})), {first}) FROM stays
+WHERE left(hex(left(value, {first})), {first}) IN (SELECT unnest($firsts))
+"""
+
+
+def _sides(value: bytes, path: Path) -> list[_Sides]:
+    """Return the different occurrences in a file; none where there are too many to look at each."""
+    found: dict[_Sides, None] = {}
+    occurrences = 0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at = content.find(value)
-        for _ in range(_OFTEN + 1):
-            if at < 0:
-                return
-            end = at + len(value)
-            yield content[max(at - _LONGEST, 0) : at], content[end : end + _LONGEST]
+        while at >= 0 and len(found) <= _DIFFERENT and occurrences <= _OFTEN:
+            end, occurrences = at + len(value), occurrences + 1
+            # No value holds a zero byte, so nothing beyond one can belong to it.
+            before = content[max(at - _LONGEST, 0) : at].rpartition(b"\0")[2]
+            found[_Sides(before, value, content[end : end + _LONGEST].partition(b"\0")[0])] = None
             at = content.find(value, at + 1)
+    return list(found) if len(found) <= _DIFFERENT and occurrences <= _OFTEN else []
 
 
-def _touch(db: duckdb.DuckDBPyConnection, value: str, before: bytes, after: bytes) -> bool:
-    for cut in range(1, len(value)):
-        head, tail = value[:cut], value[cut:]
-        if _stays(db, "prefix", tail, tail.encode() + after) and _stays(db, "suffix", head, before + head.encode()):
-            return True
-    return False
-
-
-def _stays(db: duckdb.DuckDBPyConnection, side: str, piece: str, seen: bytes) -> bool:
-    """Return whether a value that stays, or its first 12 bytes, holds the piece and stands at that side of ``seen``."""
-    forms = ["hex({})"] + ["left(hex({}), 24)"] * (len(piece.encode()) <= 12)
-    there = " OR ".join(
-        f"(contains(e.{column}, $piece) AND ({' OR '.join(f'{side}($seen, {form.format(column)})' for form in forms)}))"
-        for column in SEARCHED_COLUMNS
-    )
-    return any(
-        db.execute(
-            f"SELECT 1 FROM {dataset} e WHERE e.rowid NOT IN (SELECT row FROM doomed_{dataset}) AND ({there}) LIMIT 1",
-            {"piece": piece, "seen": seen.hex().upper()},
-        ).fetchall()
-        for dataset in SCHEMAS
-    )
+def _text(piece: bytes) -> str:
+    """Return the piece as a text, or nothing where it can be no value."""
+    try:
+        return "" if b"\0" in piece else piece.decode()
+    except UnicodeDecodeError:
+        return ""
