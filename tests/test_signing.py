@@ -72,6 +72,25 @@ def test_a_signed_approval_is_verified_and_the_verifier_agrees(wb: Workbench, ke
     assert wb.verify().outcome == "passed"
 
 
+def test_verify_says_how_many_approvals_nobody_signed(wb: Workbench) -> None:
+    """Both are optional, so it passes; but passed must not read as if somebody had signed, or stamped."""
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller")
+    wb.purge(run_id)
+    said = {check.name: check.detail for check in wb.verify().checks}["run is signed and stamped"]
+    assert said == "without a signature: 1 of 1 approvals; without a time stamp: 1 of 1 records"
+
+
+def test_a_signed_approval_does_not_count_as_one_without(wb: Workbench, key: Path) -> None:
+    """Of one signed run, only the stamp is missing."""
+    allow(wb, ("controller", key))
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    wb.purge(run_id)
+    said = {check.name: check.detail for check in wb.verify().checks}["run is signed and stamped"]
+    assert said == "without a time stamp: 1 of 1 records"
+
+
 def test_without_the_file_an_approval_needs_no_signature(wb: Workbench, key: Path) -> None:
     """Then the verifier prints that it has not checked, and with which command somebody can."""
     run_id = wb.plan("today").run_id
