@@ -120,6 +120,17 @@ def test_check_tells_how_old_the_store_is(restored: Clinic) -> None:
         seen.raise_if_failed()
 
 
+def test_a_store_older_than_a_run_of_today_is_not_said_to_be_no_days_old(clinic: Clinic) -> None:
+    """Without an earlier run there is no other bound, and "at least 0 days ago" tells nobody anything."""
+    clinic.book(100, 5)
+    clinic.back_up()
+    clinic.purge()
+    clinic.bring_back()
+    said = str(clinic.wb.restore_check().problem())
+    assert "The store is an older one and does not know what was erased since: 2026-08-01-a. " in said
+    assert "days ago" not in said
+
+
 def test_check_tells_between_which_runs_the_store_was_saved(clinic: Clinic) -> None:
     """After the first, nine days ago, and before the second, six days ago."""
     clinic.book(100, 95)

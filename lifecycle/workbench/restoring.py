@@ -74,10 +74,12 @@ class RestoreChecked(Result):
         if not self.missing_runs:
             return ""
         least, most = self.at_least_days_old or 0, self.at_most_days_old
+        since = f"does not know what was erased since: {_some(self.missing_runs)}. "
+        if not least and most is None:
+            return f"The store is an older one and {since}"
         days = f"{least}" if most in (None, least) else f"{least} to {most}"
         when = "today" if most == 0 else f"{'at least ' if most is None else ''}{days} days ago"
-        runs = ", ".join(self.missing_runs[:3]) + ", ..." * (len(self.missing_runs) > 3)
-        return f"The store was saved {when} and does not know what was erased since: {runs}. "
+        return f"The store was saved {when} and {since}"
 
     @property
     def holds_lost(self) -> bool:
@@ -148,6 +150,10 @@ def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> 
         )
     runs.approve_by_standing(plan, approvals.standing(workspace), secrets.token_hex(16))
     return plan.run_id
+
+
+def _some(runs: tuple[str, ...]) -> str:
+    return ", ".join(runs[:3]) + ", ..." * (len(runs) > 3)
 
 
 def _going_and_held(workspace: Workspace, limits: Mapping[str, Cutoffs]) -> tuple[int, int]:
