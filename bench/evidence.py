@@ -186,9 +186,9 @@ def long_log(folder: Path, scale: float, runs: int) -> Result:
 def restore(folder: Path, scale: float, runs: int) -> Result:
     """Time ``restore check`` of a million rows with 37 living keys, seven of which must be asked, beside ``plan``."""
     rows, keys = _rows(scale), KEYS if scale >= 1 else 9
-    # Rows fall due on 29 days up to ten days ago, on none nine days ago, and on every day from then on.
+    # Rows fall due on each of the 38 days up to yesterday, so that no night passes without a key.
     filled = _filled(folder, rows, 10, days_ago=10)
-    python(NIGHTS, filled, str(keys + (scale >= 1)))
+    python(NIGHTS, filled, str(keys))
     store = filled / "data/lifecycle.duckdb"
     expect("runs with a marker", int(python(LOSE, store, str(LOST))[1]), keys)
     peer, ours = in_turn(runs, lambda: lifecycle(filled, "plan")[0], lambda: _checked(filled))
