@@ -76,9 +76,8 @@ print(json.dumps([spent, busy, time.perf_counter() - began, time.process_time() 
 # A year of nights, 21 hours apart; in the first of them rows are due, so that there is every kind of file. The
 # empty ones are planned and carried out by the same rooms with the store opened once: opening takes most of a night.
 YEAR = """
-import sys
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+import json, sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from lifecycle.workbench import Workbench
 folder, clock = Path(sys.argv[1]), datetime(2025, 12, 1, 1, tzinfo=UTC)
@@ -171,7 +170,7 @@ def year(folder: Path, scale: float, runs: int) -> Result:
     """Time verify.py over 400 runs, proofs included, beside reading and hashing the same files."""
     nights = max(int(RUNS * scale), 3)
     expect("runs", int(python(YEAR, folder, str(nights))[1]), nights)
-    return _verified(folder / "evidence", runs, f"verify.py, {nights} runs with their proofs", Limits(seconds=1))
+    return _verified(folder / "clinic/evidence", runs, f"verify.py, {nights} runs with their proofs", Limits(seconds=1))
 
 
 def long_log(folder: Path, scale: float, runs: int) -> Result:
@@ -216,6 +215,7 @@ def _filled(folder: Path, rows: int, due_percent: int, *, days_ago: int = 0) -> 
     _, said = lifecycle(workspace, "ingest", export, "--dataset", "appointments", "--as-of", earlier)
     expect("rows stored", said["stored"], rows)
     export.unlink()
+    return workspace
 
 
 def _said(code: str, rows: int, argument: str | Path) -> Cost:

@@ -326,12 +326,8 @@ def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str],
         f"SELECT {sql.tombstone(dataset)} AS t FROM {dataset} e WHERE e.rowid IN (SELECT row FROM doomed_{dataset})"
         for dataset in datasets
     ]
-    # By the first 64 bits: a quarter of a second a million cheaper than as text. DISTINCT would cost half a second.
-    frame: pl.DataFrame = db.sql(
-        f"SELECT t, ('0x' || left(t, 16))::UBIGINT AS front FROM ({' UNION ALL '.join(parts)})",
-        params=sql.hmac_pads(key),
-    ).pl()
-    return _ordered(frame.sort("front")["t"])
+    frame: pl.DataFrame = db.sql(" UNION ALL ".join(parts), params=sql.hmac_pads(key)).pl()
+    return distinct_and_sorted(frame["t"])
 
 
 def distinct_and_sorted(tombstones: pl.Series) -> pl.Series:
