@@ -77,7 +77,9 @@ def need_right_end(ended: Ended, path: Path, scene: Scene, state: str) -> None:
     if (ended.code == INCOMPLETE) is not begun or (not begun and ended.code not in BEFORE):
         raise Broken(f"ended with {ended.code} in the state '{state}': {ended.err.strip()}")
     fact, _, hint = ended.err.strip().partition("\n\nhint: ")
-    if "Traceback" in ended.err or "\n" in fact or not fact.endswith(".") or not hint or ended.out.strip():
+    if "Traceback" in ended.err or "\n" in fact or not fact.endswith(".") or not hint:
         raise Broken(f"these are not one sentence and a hint: {ended.err.strip()}")
-    if any(needle.decode() in ended.err for needle in scene.needles()):
+    if json.loads(ended.out)["error"] != {"fact": fact, "hint": hint, "exitCode": ended.code}:
+        raise Broken("standard output says something else")
+    if any(needle.decode() in ended.out + ended.err for needle in scene.needles()):
         raise Broken("a value was printed")

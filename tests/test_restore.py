@@ -471,8 +471,8 @@ def test_the_command_line_speaks_of_a_restore_as_promised(tmp_path: Path) -> Non
     code, seen, _ = call("restore", "check")
     assert (code, seen["overdue"], seen["resurrected"], len(seen["missingRuns"])) == (1, 1, 0, 1)
     assert call("verify")[0] == 7
-    code, nothing, words = call("restore", "apply")
-    assert (code, nothing) == (6, {})
+    code, refused, words = call("restore", "apply")
+    assert (code, refused["outcome"], refused["error"]["exitCode"]) == (6, "refused", 6)
     run_id = words.strip().split(" ")[-3]
     assert call("approve", run_id, "--role", "delegate")[0] == 0
     code, done, _ = call("restore", "apply")
