@@ -18,7 +18,6 @@ from lifecycle.workbench import approvals, progress, purging, verifying, workspa
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.keeping import KeyVerbs
-from lifecycle.workbench.previewing import TemplateVerbs
 from lifecycle.workbench.restoring import RestoreVerbs
 from lifecycle.workbench.results import (
     Approved,
@@ -35,6 +34,7 @@ from lifecycle.workbench.results import (
 from lifecycle.workbench.running import NotebookVerbs
 from lifecycle.workbench.status import told
 from lifecycle.workbench.stopping import parse_runtime
+from lifecycle.workbench.templating import TemplateVerbs
 
 __all__ = ["Workbench"]
 

@@ -45,6 +45,7 @@ class Workspace:
     def __init__(self, path: Path, now: Callable[[], datetime], *, read_only: bool = False) -> None:
         self.path = path.resolve()
         self.now = now
+        self._contracts: tuple[list[tuple[object, ...]], dict[str, Contract]] | None = None
         self.settings: Settings = read_settings(self.path / FILE_NAME)
         for name in FOLDERS:
             if (self.path / name).is_symlink():
@@ -136,7 +137,11 @@ class Workspace:
         """Read and check the contracts; each dataset has exactly one, and agrees with its rule."""
         from lifecycle.contract.load import read_contracts  # a tenth of a second that most verbs do not need
 
-        contracts = dict(read_contracts(sorted((self.path / "contracts").glob("*.odcs.yaml"))))
+        paths = sorted((self.path / "contracts").glob("*.odcs.yaml"))
+        state = [_state_of(path) for path in paths]
+        if self._contracts and self._contracts[0] == state:
+            return dict(self._contracts[1])
+        contracts = dict(read_contracts(paths))
         for dataset, table in self.settings.rules.items():
             if dataset not in contracts:
                 raise ConfigurationError(f"There is no contract for {dataset}.", "contracts/*.odcs.yaml")
@@ -146,7 +151,8 @@ class Workspace:
                     f"The contract of {dataset} says {contracts[dataset].retention_days} days, its rule {period}.",
                     f"make slaProperties in contracts/ and [rules.{dataset}] in {FILE_NAME} agree",
                 )
-        return contracts
+        self._contracts = (state, contracts)
+        return dict(contracts)
 
     def runs(
         self,
@@ -267,3 +273,12 @@ def refuse_windows() -> None:
 def utc_now() -> datetime:
     """Return the wall clock. The one place where it is asked."""
     return datetime.now(UTC)
+
+
+def _state_of(path: Path) -> tuple[object, ...]:
+    """What differs when a file was written anew; a file that is gone has none."""
+    try:
+        now = path.stat()
+    except OSError:
+        return (path,)
+    return path, now.st_ino, now.st_size, now.st_mtime_ns
