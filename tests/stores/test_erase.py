@@ -414,6 +414,29 @@ def test_in_a_night_of_a_usual_size_every_deleted_row_is_looked_for(shelf, monke
     assert (residue.found_in_new, residue.outcome) == (1, Outcome.FAILED)
 
 
+def test_a_rewrite_is_not_short_of_memory(shelf, monkeypatch) -> None:
+    """Else DuckDB reuses buffers with old rows in them; only a store above the limit would show it."""
+    fill(shelf)
+    monkeypatch.setattr(erase, "MEMORY_BYTES", 50_000_000)
+    size = shelf.path.stat().st_size
+    order = shelf.order()
+    with shelf.store.erasing(order.cutoffs, order.key) as erasing:
+        granted = erasing._db.sql("SELECT current_setting('memory_limit')").fetchall()[0][0]
+        number, unit = granted.split()
+        assert unit == "MiB"
+        assert float(number) * (1 << 20) >= (50_000_000 + 2 * size) * 0.99
+
+
+def test_a_rewrite_without_enough_memory_is_refused_and_changes_nothing(shelf, monkeypatch) -> None:
+    """Nothing is deleted, rather than deleted in a way that leaves something."""
+    fill(shelf)
+    order, before = shelf.order(), shelf.path.read_bytes()
+    monkeypatch.setattr(erase, "available_memory", lambda: 1 << 20)
+    with pytest.raises(StoreError, match="MiB of memory; 1 MiB are available"):
+        shelf.erase(order)
+    assert shelf.path.read_bytes() == before
+
+
 def test_the_store_has_no_index(shelf) -> None:
     """The nodes of an index are written with what lay in memory before; a rewrite frees an older store of its own."""
     with duckdb.connect(str(shelf.path)) as db:

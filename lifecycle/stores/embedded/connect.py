@@ -21,7 +21,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-_MEMORY = "500MB"
+MEMORY_BYTES = 500_000_000
+"""What DuckDB may hold for a call; beyond that it spills. A rewrite takes more, see ``erase``."""
 
 
 def create(path: Path) -> None:
@@ -89,7 +90,7 @@ def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iter
     try:
         with _translated_errors(path):
             _speak_plainly(connection)
-            connection.execute(f"SET memory_limit = '{_MEMORY}'")
+            connection.execute(f"SET memory_limit = '{MEMORY_BYTES}B'")
             connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
             connection.execute("SET preserve_insertion_order = false")
             yield connection
@@ -149,6 +150,15 @@ def _translated(path: Path, busy: bool) -> StoreError:
 def _open_in_this_process(path: Path) -> bool:
     # DuckDB would hand out the instance that is already open, and a swapped file would live on inside it.
     return str(path.resolve()) in open_files("self")
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that can be had without swapping; on other systems than Linux, what is free."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) << 10
+    except (OSError, StopIteration):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def open_files(process: str) -> set[str]:

@@ -20,7 +20,7 @@ import polars as pl
 from lifecycle.errors import Incomplete, StoreError
 from lifecycle.model import SCHEMAS, Cutoffs, Erased, ErasedSet, Erasure, Residue, Verified
 from lifecycle.stores.embedded import returned, sql
-from lifecycle.stores.embedded.connect import fill_schema
+from lifecycle.stores.embedded.connect import MEMORY_BYTES, available_memory, fill_schema
 from lifecycle.stores.embedded.residue import Controls, choose_controls
 from lifecycle.stores.embedded.schema import CARRIED_OVER
 from lifecycle.stores.search import Searcher, files_below
@@ -62,6 +62,9 @@ class Rewrite:
         self._cutoffs = cutoffs
         self._fresh = path.with_name(path.name + ".new")
         self._refuse_unsafe_file()
+        # Short of memory, DuckDB takes the buffer of one block for the next and writes what is left in it: in a store
+        # of 5 million rows some hundred deleted addresses. So it must not be short while the fresh file is written.
+        db.execute(f"SET memory_limit = '{MEMORY_BYTES + 2 * path.stat().st_size}B'")
         db.execute("CHECKPOINT")
         returned.choose(db, cutoffs)
         for dataset, each in cutoffs.items():
@@ -120,6 +123,12 @@ class Rewrite:
             raise StoreError(
                 f"A rewrite needs {size.st_size >> 20} MiB beside the store; {free >> 20} MiB are free.",
                 "free some space and run the same command again",
+            )
+        memory = available_memory()
+        if memory < 2 * size.st_size:
+            raise StoreError(
+                f"A clean rewrite needs {2 * size.st_size >> 20} MiB of memory; {memory >> 20} MiB are available.",
+                "run the same command where there is more: short of memory, old bytes could come into the fresh file",
             )
 
     def _remove_leftovers(self) -> None:
