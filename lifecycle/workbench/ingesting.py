@@ -15,7 +15,7 @@ from lifecycle.sources import open_file
 from lifecycle.stores.embedded.ingest import Arrival, Intake
 from lifecycle.workbench import progress
 from lifecycle.workbench.results import Ingested, Refusal, RejectedLine, Undeclared
-from lifecycle.workbench.workspace import Workspace
+from lifecycle.workbench.workspace import Workspace, state_of
 
 _SHOWN_REJECTS = 1000
 
@@ -84,7 +84,7 @@ def _read(
     opened = open_source(workspace, path, dataset, format)
     sha256 = _sha256(path) if opened.dataset == "appointments" else ""
     where = str(path.resolve())
-    arrival = Arrival(where, opened.format, opened.dataset, opened.channel, sha256, number=number, stamp=_stamp(path))
+    arrival = Arrival(where, opened.format, opened.dataset, opened.channel, sha256, number=number, stamp=state_of(path))
 
     def seen() -> Iterator[Batch]:
         for batch in opened.batches():
@@ -116,21 +116,13 @@ def _living_tombstones(workspace: Workspace) -> Iterator[tuple[str, bytes]]:
             yield ledger.read(run_id, doc.TOMBSTONES).decode("ascii"), ledger.tombstone_key(run_id)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        now = path.stat()
-    except OSError:
-        return ()
-    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
-
-
 def _consume(workspace: Workspace, arrivals: Iterable[Arrival], refused: list[Refusal]) -> int:
     """Remove what was stored. A file that stays is told, not raised: the counts of all files are true either way."""
     count = 0
     for arrival in arrivals:
         path = Path(arrival.path)
         kept = ""
-        if _stamp(path) != arrival.stamp:
+        if state_of(path) != arrival.stamp:
             kept, hint = "has changed since it was read", "ingest it again: what was added is not stored yet"
         else:
             try:

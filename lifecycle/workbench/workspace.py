@@ -138,7 +138,7 @@ class Workspace:
         from lifecycle.contract.load import read_contracts  # a tenth of a second that most verbs do not need
 
         paths = sorted((self.path / "contracts").glob("*.odcs.yaml"))
-        state = [_state_of(path) for path in paths]
+        state = [state_of(path) for path in paths]
         if self._contracts and self._contracts[0] == state:
             return dict(self._contracts[1])
         contracts = dict(read_contracts(paths))
@@ -275,10 +275,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _state_of(path: Path) -> tuple[object, ...]:
+def state_of(path: Path) -> tuple[object, ...]:
     """What differs when a file was written anew; a file that is gone has none."""
     try:
         now = path.stat()
     except OSError:
         return (path,)
-    return path, now.st_ino, now.st_size, now.st_mtime_ns
+    return path, now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns

@@ -47,7 +47,7 @@ class Arrival:
     rejects: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     known: bool = False
     number: int = 0
-    stamp: tuple[int, ...] = ()
+    stamp: tuple[object, ...] = ()
 
 
 class Intake:
