@@ -138,7 +138,7 @@ class Workspace:
         from lifecycle.contract.load import read_contracts  # a tenth of a second that most verbs do not need
 
         paths = sorted((self.path / "contracts").glob("*.odcs.yaml"))
-        state = [state_of(path) for path in paths]
+        state = [(path, *state_of(path)) for path in paths]
         if self._contracts and self._contracts[0] == state:
             return dict(self._contracts[1])
         contracts = dict(read_contracts(paths))
@@ -280,5 +280,5 @@ def state_of(path: Path) -> tuple[object, ...]:
     try:
         now = path.stat()
     except OSError:
-        return (path,)
-    return path, now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+        return ()
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
