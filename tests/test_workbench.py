@@ -381,6 +381,17 @@ def test_rows_that_arrive_after_the_plan_are_counted_by_record_and_report(bench:
     assert f'"before": {purged.before}' in data.read_text()
 
 
+def test_a_file_named_by_a_relative_path_is_consumed(bench: Workbench, tmp_path: Path, monkeypatch: Any) -> None:
+    """It is the same file, however it was spelled when it was read."""
+    body = {"command": "CREATED", "appointmentUID": "named-relatively", "firstName": "Erika", "email": "erika@example.org",
+            "startDateTime": f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%dT%H:%M:%S}"}  # fmt: skip
+    (tmp_path / "later.ndjson").write_text(json.dumps(body) + "\n")
+    monkeypatch.chdir(tmp_path)
+    taken = bench.ingest("later.ndjson", consume=True)
+    assert (taken.consumed, taken.refused) == (1, ())
+    assert not (tmp_path / "later.ndjson").exists()
+
+
 # --- doctor ---------------------------------------------------------------------------------------
 
 
