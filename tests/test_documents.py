@@ -117,8 +117,10 @@ def test_the_month_names_runs_gaps_and_the_checkpoint_at_its_end(bench: Workbenc
     start = datetime.now(UTC).replace(day=1, hour=10) + timedelta(days=62)
     first = start.replace(day=3)
     for day in (3, 4, 6):
-        last = night_with_a_run(at(bench, first.replace(day=day)))
-    checkpoint = last.verify().tree_size
+        night_with_a_run(at(bench, first.replace(day=day)))
+    # Not the size of the log now: behind the record of a night with nothing due, its key is destroyed.
+    proof = bench.path / "evidence" / "runs" / f"{first:%Y-%m}-06-a" / "6-record.json.tlog-proof"
+    checkpoint = int(proof.read_text("utf-8").split("index ")[1].split()[0]) + 1
     next_month = first + timedelta(days=40)
     night_with_a_run(at(bench, next_month.replace(day=1)))
     after = at(bench, next_month.replace(day=2))
