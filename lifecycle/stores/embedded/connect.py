@@ -17,27 +17,23 @@ from lifecycle.stores.embedded.schema import VERSION, create_statements
 if TYPE_CHECKING:
     import duckdb
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-MEMORY_BYTES = 500_000_000
-"""What DuckDB may hold for a call; beyond that it spills. A rewrite takes more, see ``erase``."""
+SETTINGS = ("SET memory_limit = '500MB'", "SET preserve_insertion_order = false", "SET TimeZone = 'UTC'")
+"""What DuckDB may hold for a call (beyond that it spills), and the zone that row hashes rest on."""
+NO_PROGRESS_BAR = "SET enable_progress_bar = false"
+"""Else DuckDB draws its progress on standard output, even into a pipe."""
 
 
 def create(path: Path) -> None:
     """Create the store's file with all its tables."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _opened(path, wait_seconds=0) as connection:
-        fill_schema(connection)
-
-
-def fill_schema(connection: duckdb.DuckDBPyConnection, database: str = "main") -> None:
-    """Create the tables in ``database`` (the file itself, or an attached one)."""
-    for statement in create_statements(database):
-        connection.execute(statement)
-    meta = "_meta" if database == "main" else f"{database}._meta"
-    connection.execute(f"INSERT INTO {meta} VALUES ('schema_version', $version)", {"version": str(VERSION)})
+        for statement in create_statements():
+            connection.execute(statement)
+        connection.execute("INSERT INTO _meta VALUES ('schema_version', $version)", {"version": str(VERSION)})
 
 
 @contextmanager
@@ -69,7 +65,7 @@ def beside(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb
     session = connection.cursor()
     try:
         with _translated_errors(path):
-            _speak_plainly(session)
+            _set_up(session)
             yield session
     finally:
         session.close()
@@ -89,24 +85,21 @@ def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iter
             shutil.rmtree(left, ignore_errors=True)
     try:
         with _translated_errors(path):
-            _speak_plainly(connection)
-            connection.execute(f"SET memory_limit = '{MEMORY_BYTES}B'")
+            _set_up(connection)
             connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
-            connection.execute("SET preserve_insertion_order = false")
             yield connection
     finally:
         connection.close()
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _speak_plainly(connection: duckdb.DuckDBPyConnection) -> None:
+def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
     import duckdb
 
-    # Else DuckDB draws its progress on standard output, even into a pipe. In a notebook without ipywidgets it can
-    # draw none and refuses the setting altogether.
-    with suppress(duckdb.InvalidInputException):
-        connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET TimeZone = 'UTC'")
+    with suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets it can draw none, and refuses
+        connection.execute(NO_PROGRESS_BAR)
+    for setting in SETTINGS:
+        connection.execute(setting)
 
 
 @contextmanager
@@ -130,7 +123,7 @@ def _connect(path: Path, wait_seconds: float, read_only: bool) -> Any:
     give_up = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=_CONFIG)
+            return duckdb.connect(str(path), read_only=read_only, config=CONFIG)
         except duckdb.IOException as error:
             busy = "lock" in str(error).lower()
             if busy and time.monotonic() < give_up:
@@ -150,15 +143,6 @@ def _translated(path: Path, busy: bool) -> StoreError:
 def _open_in_this_process(path: Path) -> bool:
     # DuckDB would hand out the instance that is already open, and a swapped file would live on inside it.
     return str(path.resolve()) in open_files("self")
-
-
-def available_memory() -> int:
-    """Return the bytes of memory that can be had without swapping; on other systems than Linux, what is free."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) << 10
-    except (OSError, StopIteration):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def open_files(process: str) -> set[str]:

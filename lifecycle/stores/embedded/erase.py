@@ -1,7 +1,7 @@
 """Deleting from the embedded store: a fresh file with what stays and the marker rows; the rename is the commit.
 
 A plain DELETE leaves every byte in a DuckDB file, and so do UPDATE, VACUUM and CHECKPOINT; dropped blocks are only
-free. So nothing is deleted in place, ever.
+free. So nothing is deleted in place, ever, and the fresh file is written by a process that never saw the old rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,17 +20,17 @@ import polars as pl
 from lifecycle.errors import Incomplete, StoreError
 from lifecycle.model import SCHEMAS, Cutoffs, Erased, ErasedSet, Erasure, Residue, Verified
 from lifecycle.stores.embedded import returned, sql
-from lifecycle.stores.embedded.connect import MEMORY_BYTES, available_memory, fill_schema
+from lifecycle.stores.embedded.clean import CleanProcess
+from lifecycle.stores.embedded.connect import CONFIG, NO_PROGRESS_BAR, SETTINGS
 from lifecycle.stores.embedded.residue import Controls, choose_controls
-from lifecycle.stores.embedded.schema import CARRIED_OVER
+from lifecycle.stores.embedded.schema import CARRIED_OVER, create_statements
 from lifecycle.stores.search import Searcher, files_below
 
 if TYPE_CHECKING:
     import duckdb
 
 _BY_CHANCE = 12  # bytes; shorter values may occur in digests
-_TRIES = 3
-"""So often a fresh file is written before a value found in it is said to be left."""
+_BATCH = 100_000  # rows that pass at a time
 
 
 class Rewrite:
@@ -62,9 +62,6 @@ class Rewrite:
         self._cutoffs = cutoffs
         self._fresh = path.with_name(path.name + ".new")
         self._refuse_unsafe_file()
-        # Short of memory, DuckDB takes the buffer of one block for the next and writes what is left in it: in a store
-        # of 5 million rows some hundred deleted addresses. So it must not be short while the fresh file is written.
-        db.execute(f"SET memory_limit = '{MEMORY_BYTES + 2 * path.stat().st_size}B'")
         db.execute("CHECKPOINT")
         returned.choose(db, cutoffs)
         for dataset, each in cutoffs.items():
@@ -85,7 +82,7 @@ class Rewrite:
             early = self._count_early(order)
             controls = choose_controls(self._db)
             key_hashes = _key_hashes(self._db, self._cutoffs)
-            sets, residue = self._write_clean(order, controls, early)
+            sets, residue = self._write_and_search(order, controls, early)
             self._put_in_place(order.run_id)
         return Erased(sets, early, residue, key_hashes)
 
@@ -102,7 +99,8 @@ class Rewrite:
     def _fresh_file(self) -> Iterator[None]:
         self._remove_leftovers()
         try:
-            yield
+            with CleanProcess() as self._clean:
+                yield
         except OSError as error:
             raise StoreError(
                 f"The workspace could not be searched or the fresh file not be written: {error.strerror}.",
@@ -124,12 +122,6 @@ class Rewrite:
                 f"A rewrite needs {size.st_size >> 20} MiB beside the store; {free >> 20} MiB are free.",
                 "free some space and run the same command again",
             )
-        memory = available_memory()
-        if memory < 2 * size.st_size:
-            raise StoreError(
-                f"A clean rewrite needs {2 * size.st_size >> 20} MiB of memory; {memory >> 20} MiB are available.",
-                "run the same command where there is more: short of memory, old bytes could come into the fresh file",
-            )
 
     def _remove_leftovers(self) -> None:
         for leftover in (self._fresh, self._fresh.with_name(self._fresh.name + ".wal")):
@@ -149,50 +141,46 @@ class Rewrite:
 
     def _write_fresh(self) -> dict[str, tuple[int, int]]:
         """Write what stays into a fresh file; gives per dataset the number of rows and the sum of their hashes."""
-        db = self._db
-        db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
-        fill_schema(db, "fresh")
-        db.execute("DELETE FROM fresh._meta")
-        for table in CARRIED_OVER:
-            db.execute(f"INSERT INTO fresh.{table} SELECT * FROM {table} {_STAYS.get(table, '')}")
-        stayed = {}
-        for dataset, schema in SCHEMAS.items():
-            names = ", ".join([*schema, "_source"])
-            stays = f"FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid"
-            expected = _count_and_sum(db, dataset, stays)
-            db.execute(f"INSERT INTO fresh.{dataset} ({names}) SELECT {names} {stays}")
-            if _count_and_sum(db, dataset, f"FROM fresh.{dataset} e") != expected:
-                raise StoreError(
-                    f"The fresh file does not hold the {expected[0]} rows of {dataset} that stay; nothing was deleted.",
-                    "run the same command again",
-                )
-            stayed[dataset] = expected
-        db.execute("DETACH fresh")
+        db, stayed = self._db, {}
+        with self._fresh_opened():
+            for statement in create_statements():
+                self._clean.execute(statement)
+            for table in CARRIED_OVER:
+                self._clean.insert(table, db.sql(f"FROM {table} {_STAYS.get(table, '')}").to_arrow_reader())
+            for dataset, schema in SCHEMAS.items():
+                names = ", ".join([*schema, "_source"])
+                stays = f"FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid"
+                expected = _count_and_sum(db, dataset, stays)
+                rows = db.sql(f"SELECT {names} {stays}").to_arrow_reader(_BATCH)
+                self._clean.insert(f"{dataset} ({names})", rows)
+                if tuple(self._clean.execute(_counted_and_summed(dataset, f"FROM {dataset} e"))[0]) != expected:
+                    raise StoreError(
+                        f"The fresh file does not hold the {expected[0]} rows of {dataset} that stay; nothing was "
+                        "deleted.",
+                        "run the same command again",
+                    )
+                stayed[dataset] = expected
         return stayed
+
+    def _fresh_opened(self) -> AbstractContextManager[None]:
+        # Without a temporary folder: rows that only pass through need none.
+        settings = [NO_PROGRESS_BAR, *SETTINGS, "SET temp_directory = ''"]
+        return self._clean.opened(self._fresh, CONFIG, settings)
 
     def _erased_set(self, order: Erasure, dataset: str, stayed: tuple[int, int]) -> ErasedSet:
         deleted = _one(self._db, f"SELECT count(*) FROM doomed_{dataset}")
         return ErasedSet(self._name, dataset, deleted, stayed[0], order.retained_digest(dataset, *stayed))
 
-    def _write_clean(self, order: Erasure, controls: Controls, early: int) -> tuple[tuple[ErasedSet, ...], Residue]:
-        """Write the fresh file and search it as it will lie there, marker included.
-
-        DuckDB may write the rest of a page as it lay in memory, where the old rows were; then it is written anew.
-        """
+    def _write_and_search(
+        self, order: Erasure, controls: Controls, early: int
+    ) -> tuple[tuple[ErasedSet, ...], Residue]:
+        """Write the fresh file and search it as it will lie there, marker included."""
         elsewhere, clean = self._search_others(order, controls)
-        for tries_left in reversed(range(_TRIES)):
-            stayed = self._write_fresh()
-            sets = tuple(self._erased_set(order, dataset, each) for dataset, each in stayed.items())
-            self._mark(order, sets, early, clean)
-            residue, left = self._search(controls, elsewhere, clean)
-            if residue != clean:  # some of the controls are part of a longer value that stays, or values are left
-                self._mark(order, sets, early, residue)
-                again, more = self._search(controls, elsewhere, clean)
-                left = left or more or again != residue
-            if not left:
-                break
-            if tries_left:
-                self._remove_leftovers()
+        sets = tuple(self._erased_set(order, dataset, each) for dataset, each in self._write_fresh().items())
+        self._mark(order, sets, early, clean)
+        residue = self._search(controls, elsewhere, clean)
+        if residue != clean:  # some of the controls are part of a longer value that stays, or values are left
+            self._mark(order, sets, early, residue)
         return sets, residue
 
     def _search_others(self, order: Erasure, controls: Controls) -> tuple[set[int], Residue]:
@@ -209,33 +197,30 @@ class Rewrite:
             found_in_new=len(elsewhere),
         )
 
-    def _search(self, controls: Controls, elsewhere: set[int], clean: Residue) -> tuple[Residue, bool]:
-        """Search the fresh file; gives what its marker must say, and whether anything is left in it."""
+    def _search(self, controls: Controls, elsewhere: set[int], clean: Residue) -> Residue:
+        """Search the fresh file; gives what its marker must say."""
         fresh = Searcher(controls.values).search([self._fresh])
         explained = controls.explained(self._db, fresh.patterns, self._fresh)
-        left = fresh.patterns - explained
-        residue = replace(
+        return replace(
             clean,
             controls=clean.controls - len(explained),
             found_in_old=clean.found_in_old - len(explained),
-            found_in_new=len(left | elsewhere),
+            found_in_new=len((fresh.patterns - explained) | elsewhere),
         )
-        return residue, bool(left)
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self._root).parts[0]
 
     def _mark(self, order: Erasure, sets: Iterable[ErasedSet], early: int, residue: Residue) -> None:
         checked = json.dumps({"deleted_before_due": early, "residue": asdict(residue)})
-        self._db.execute("ATTACH $fresh AS fresh", {"fresh": str(self._fresh)})
-        self._db.execute("DELETE FROM fresh._deletion_runs WHERE run_id = $run_id", {"run_id": order.run_id})
-        for one in sets:
-            self._db.execute(
-                "INSERT INTO fresh._deletion_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [order.run_id, one.store, one.dataset, order.plan_sha256, one.deleted, one.retained,
-                 one.retained_digest, checked],
-            )  # fmt: skip
-        self._db.execute("DETACH fresh")
+        with self._fresh_opened():
+            self._clean.execute("DELETE FROM _deletion_runs WHERE run_id = ?", [order.run_id])
+            for one in sets:
+                self._clean.execute(
+                    "INSERT INTO _deletion_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [order.run_id, one.store, one.dataset, order.plan_sha256, one.deleted, one.retained,
+                     one.retained_digest, checked],
+                )  # fmt: skip
         _sync(self._fresh)
 
     def _put_in_place(self, run_id: str) -> None:
@@ -364,8 +349,12 @@ _STAYS = {
 
 
 def _count_and_sum(db: duckdb.DuckDBPyConnection, dataset: str, source: str) -> tuple[int, int]:
-    row = db.execute(f"SELECT count(*), coalesce(sum({sql.row_hash(dataset)}), 0) {source}").fetchall()[0]
+    row = db.execute(_counted_and_summed(dataset, source)).fetchall()[0]
     return int(row[0]), int(row[1])
+
+
+def _counted_and_summed(dataset: str, source: str) -> str:
+    return f"SELECT count(*), coalesce(sum({sql.row_hash(dataset)}), 0) {source}"
 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> int:

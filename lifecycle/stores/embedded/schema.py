@@ -29,15 +29,14 @@ CARRIED_OVER = ("_sources", "_undeclared", "_rejects", "_holds", "_deletion_runs
 """Internal tables that a rewrite copies."""
 
 
-def create_statements(database: str = "main") -> list[str]:
-    """Return the DDL of every table, in ``database`` (an attached one, or the main one)."""
-    prefix = "" if database == "main" else f"{database}."
+def create_statements() -> list[str]:
+    """Return the DDL of every table."""
     tables = {
         "events": _columns_ddl(EVENTS_SCHEMA),
         "appointments": _columns_ddl(APPOINTMENTS_SCHEMA),
         **_INTERNAL,
     }
-    return [f"CREATE TABLE {prefix}{name} ({columns})" for name, columns in tables.items()]
+    return [f"CREATE TABLE {name} ({columns})" for name, columns in tables.items()]
 
 
 def sql_type(dtype: object) -> str:
