@@ -150,6 +150,9 @@ def test_a_contract_is_read_from_disk_with_the_digest_of_its_bytes(tmp_path: Pat
         read_contract(tmp_path / "missing.odcs.yaml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_contract(tmp_path)
+    (tmp_path / "linked.odcs.yaml").symlink_to(file)
+    with pytest.raises(ConfigurationError, match="linked.odcs.yaml is a symbolic link"):
+        read_contract(tmp_path / "linked.odcs.yaml")
 
 
 def test_the_patterns_of_the_shipped_contracts_hold_in_polars() -> None:
