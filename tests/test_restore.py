@@ -265,7 +265,7 @@ def test_an_aborted_runs_tombstones_condemn_nobody(clinic: Clinic) -> None:
     ledger = clinic.wb._workspace.ledger()
     key = ledger.tombstone_key(plan.run_id)
     marks = clinic.wb._workspace.store.tombstones(clinic.wb._runs()._cutoffs(plan.as_of), key)
-    ledger.write_lines_once(plan.run_id, doc.TOMBSTONES, marks)
+    ledger.write_pieces_once(plan.run_id, doc.TOMBSTONES, doc.pieces(marks))
     for name, make in (
         (doc.INTENT, lambda said: doc.intent(plan.run_id, 2, said, START)),
         (doc.ABORTED, lambda said: doc.aborted(plan.run_id, said, "plan-drift", 0, 1, START)),

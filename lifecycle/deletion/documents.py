@@ -29,7 +29,7 @@ VERIFIED = "5-verified.json"
 RECORD = "6-record.json"
 ABORTED = "6-aborted.json"
 PROOF = ".tlog-proof"
-_TOMBSTONES_A_PIECE = 10_000
+_TOMBSTONES_A_PIECE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +292,11 @@ def aborted(
     return _statement(subjects, predicate)
 
 
-def lines(tombstones: pl.Series) -> Iterator[str]:
-    """Give the tombstones one by one; out of the series in pieces, which is several times faster."""
+def pieces(tombstones: pl.Series) -> Iterator[bytes]:
+    """Give the bytes of ``tombstones.txt`` in pieces of whole lines, without a Python text for each line."""
     for piece in tombstones.to_frame().iter_slices(_TOMBSTONES_A_PIECE):
-        yield from piece.to_series().to_list()
+        text: str = piece.to_series().str.join("\n").item()
+        yield text.encode("ascii") + b"\n"
 
 
 def from_lines(data: bytes) -> pl.Series:
@@ -317,6 +318,12 @@ def predicate_of(statement: bytes) -> dict[str, Any]:
     """Return the predicate of a statement's bytes."""
     found: dict[str, Any] = json.loads(statement)["predicate"]
     return found
+
+
+def digest_of(statement: bytes, name: str) -> str:
+    """Return the SHA-256 in hex that a statement's bytes give one of its subjects."""
+    digests: dict[str, str] = {each["name"]: each["digest"]["sha256"] for each in json.loads(statement)["subject"]}
+    return digests[name]
 
 
 def _statement(subjects: Mapping[str, bytes | str], predicate: Mapping[str, Any]) -> bytes:

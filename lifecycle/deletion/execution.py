@@ -95,12 +95,12 @@ class Execution:
                 for store in self._stores
                 if done[store.name] is None
             }
-            self._begin(chosen, key, begun_in_store=len(chosen) < len(self._stores))
+            written = self._begin(chosen, key, begun_in_store=len(chosen) < len(self._stores))
             if self._plan.count == 0:
                 for erasing in chosen.values():
                     erasing.renew(self._run_id)
                 return ()
-            order = self._order(key, due)
+            order = self._order(key, due, written)
             drift = self._drift(chosen, order)
             if drift is not None:
                 self._refuse_restored_meanwhile()
@@ -117,24 +117,28 @@ class Execution:
         due = {rule.dataset: cutoffs(rule, plan.as_of, ZoneInfo(plan.time_zone)) for rule in plan.rules}
         return restore.with_tombstones(due, self._ledger, plan.rests_on)
 
-    def _begin(self, chosen: Mapping[str, Erasing], key: bytes, *, begun_in_store: bool) -> None:
+    def _begin(self, chosen: Mapping[str, Erasing], key: bytes, *, begun_in_store: bool) -> pl.Series | None:
+        """Have the intent in the log; gives the tombstones where this call has just written them down."""
         in_log = doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
         if in_log:
-            return
+            return None
         # Before anything is written: with a store that is done, an intent of today would be made up afterwards.
         if begun_in_store:
             raise EvidenceError(
                 f"Run {self._run_id}: a store says it was carried out, but its intent is not in the log.",
                 "the evidence is older than the store: bring back the newer evidence; nothing is mended silently",
             )
+        written = None
         if doc.INTENT not in self._listing():
-            self._write_intent(_union(chosen), key)
+            written = _union(chosen)
+            self._write_intent(written, key)
         self._safe_point()
         self._ledger.append(self._ledger.read(self._run_id, doc.INTENT))
+        return written
 
     def _write_intent(self, tombstones: pl.Series, key: bytes) -> None:
         plan = self._plan
-        if self._digests.due_set(key, doc.lines(tombstones)) != plan.due_set:
+        if self._digests.due_set(key, doc.pieces(tombstones)) != plan.due_set:
             change = tombstones.len() - plan.count
             what = "the due rows changed"
             if change:
@@ -145,14 +149,16 @@ class Execution:
         subjects: dict[str, bytes | str] = {doc.PLAN: plan.to_bytes()}
         if plan.count:
             subjects[doc.APPROVAL] = self._ledger.read(self._run_id, doc.APPROVAL)
-            subjects[doc.TOMBSTONES] = self._ledger.write_lines_once(
-                self._run_id, doc.TOMBSTONES, doc.lines(tombstones)
+            subjects[doc.TOMBSTONES] = self._ledger.write_pieces_once(
+                self._run_id, doc.TOMBSTONES, doc.pieces(tombstones)
             )
         intent = doc.intent(self._run_id, plan.count, subjects, self._now())
         self._ledger.write_once(self._run_id, doc.INTENT, intent)
 
-    def _order(self, key: bytes, due: Mapping[str, Cutoffs]) -> Erasure:
+    def _order(self, key: bytes, due: Mapping[str, Cutoffs], written: pl.Series | None) -> Erasure:
         plan = self._plan
+        if written is None:
+            written = doc.from_lines(self._ledger.read(self._run_id, doc.TOMBSTONES))
         return Erasure(
             run_id=self._run_id,
             plan_sha256=doc.sha256_hex(plan.to_bytes()),
@@ -161,7 +167,7 @@ class Execution:
             rules={rule.dataset: rule for rule in plan.rules},
             cutoffs=due,
             key=key,
-            tombstones=doc.from_lines(self._ledger.read(self._run_id, doc.TOMBSTONES)),
+            tombstones=written,
             retained_digest=lambda dataset, rows, total: self._digests.retained_set(key, dataset, rows, total),
             residual_files=self._remains.files,
         )
@@ -220,7 +226,7 @@ class Execution:
             "failed": plan.due - plan.held - deleted,
             "retained": retained,
         }
-        checks = doc.checks_of(subjects[doc.VERIFIED]) if doc.VERIFIED in subjects else {}
+        checks = doc.checks_of(self._ledger.read(self._run_id, doc.VERIFIED)) if doc.VERIFIED in subjects else {}
         left = [*self._remains.residuals, *self._backups(bool(erased))]
         erasure = "rewritten" if erased else "none"
         record = doc.record(self._run_id, subjects, counts, checks, erasure, left, self._now())
@@ -263,9 +269,15 @@ class Execution:
     def _listing(self) -> frozenset[str]:
         return self._ledger.listing(self._run_id)
 
-    def _subjects(self, *names: str) -> dict[str, bytes]:
+    def _subjects(self, *names: str) -> dict[str, bytes | str]:
         present = self._listing()
-        return {name: self._ledger.read(self._run_id, name) for name in names if name in present}
+        return {name: self._subject(name) for name in names if name in present}
+
+    def _subject(self, name: str) -> bytes | str:
+        if name != doc.TOMBSTONES:
+            return self._ledger.read(self._run_id, name)
+        # The one long file. Whoever changed it since the intent does not get the change signed.
+        return doc.digest_of(self._ledger.read(self._run_id, doc.INTENT), name)
 
     def _today(self) -> date:
         return self._now().astimezone(ZoneInfo(self._plan.time_zone)).date()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -39,8 +38,6 @@ RUN_FILES = (
     "6-aborted.json.tlog-proof",
 )
 """Every name a run's folder may hold; any other is refused by writer and verifier alike."""
-
-_LINES_A_CHUNK = 10_000
 
 
 class EvidenceLedger:
@@ -158,10 +155,10 @@ class EvidenceLedger:
         with self._writing():
             self._put_once(self._writable(run_id, name), [data])
 
-    def write_lines_once(self, run_id: str, name: str, lines: Iterable[str]) -> str:
-        """Stream lines (without their ends) into a file and give the SHA-256 of the file in hex."""
+    def write_pieces_once(self, run_id: str, name: str, pieces: Iterable[bytes]) -> str:
+        """Write a long file piece by piece, once as ``write_once`` does, and give its SHA-256 in hex."""
         with self._writing():
-            return self._put_once(self._writable(run_id, name), _chunks(lines))
+            return self._put_once(self._writable(run_id, name), pieces)
 
     # --- the log ---------------------------------------------------------------------------------
 
@@ -383,12 +380,6 @@ class EvidenceLedger:
             raise EvidenceError(f"Run {run_id} lies in the log of a closed year; nothing is added to it.")
         files.make_folder(path.parent)
         return path
-
-
-def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
-    stream = iter(lines)
-    while piece := list(islice(stream, _LINES_A_CHUNK)):
-        yield ("\n".join(piece) + "\n").encode()
 
 
 def _digested(chunks: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:

@@ -10,13 +10,13 @@ import hmac
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from itertools import islice
-from operator import lt
 
 KEY_BYTES = 32
 TOMBSTONE_LABEL = b"deletion-tombstone/v1\0"
 RETAINED_SET_LABEL = b"deletion-retained-set/v1\0"
-_TOMBSTONES_A_PIECE = 10_000
+LINE_BYTES = 65
+
+_FORM = "tombstones come sorted and distinct, 64 hex digits each"
 
 Value = str | int | datetime | date | None
 
@@ -77,31 +77,35 @@ def tombstone(key: bytes, dataset: str, columns: Sequence[tuple[str, Value]]) ->
     return hmac.new(_need_key(key), message(dataset, columns), sha256).hexdigest()
 
 
-def due_set(key: bytes, tombstones: Iterable[str]) -> str:
+def due_set(key: bytes, pieces: Iterable[bytes]) -> str:
     """Bind a plan to its rows: the HMAC of the very bytes of ``tombstones.txt``, so that openssl gives it too.
 
     Parameters
     ----------
     key : bytes
         The run's tombstone key.
-    tombstones : iterable of str
-        Read once and not kept; 64 lower-case hex digits each, ascending, without repetition.
+    pieces : iterable of bytes
+        The file in pieces of whole lines, read once and not kept; a line is 64 lower-case hex digits, ascending,
+        without repetition.
 
     Raises
     ------
     ValueError
         A tombstone out of order, repeated, or of another form.
     """
-    digest = hmac.new(_need_key(key), digestmod=sha256)
-    stream, last = iter(tombstones), ""
-    while piece := list(islice(stream, _TOMBSTONES_A_PIECE)):
-        text = "\n".join(piece) + "\n"
-        in_order = all(map(lt, [last, *piece[:-1]], piece))
-        all_of_64 = text[64::65].count("\n") == text.count("\n") == len(piece)
-        if not (in_order and all_of_64 and text.isascii() and len(text) == 65 * len(piece)):
-            raise ValueError("tombstones come sorted and distinct, 64 hex digits each")
-        digest.update(text.encode())
-        last = piece[-1]
+    import numpy as np
+
+    digest, last = hmac.new(_need_key(key), digestmod=sha256), b""
+    for piece in pieces:
+        count, rest = divmod(len(piece), LINE_BYTES)
+        whole = rest == 0 < count and piece[LINE_BYTES - 1 :: LINE_BYTES] == b"\n" * count
+        if not (whole and piece.isascii() and piece.count(b"\n") == count):
+            raise ValueError(_FORM)
+        lines = np.frombuffer(piece, dtype=f"S{LINE_BYTES}")
+        if last >= piece[:LINE_BYTES] or not (lines[:-1] < lines[1:]).all():
+            raise ValueError(_FORM)
+        digest.update(piece)
+        last = piece[-LINE_BYTES:]
     return digest.hexdigest()
 
 

@@ -14,7 +14,7 @@ from lifecycle.stores.embedded import EmbeddedStore, erase
 
 pytestmark = pytest.mark.slow
 
-LEDGER_STEPS = ("write_once", "write_lines_once", "append", "write_proof", "destroy_tombstone_key")
+LEDGER_STEPS = ("write_once", "write_pieces_once", "append", "write_proof", "destroy_tombstone_key")
 STORE_STEPS = ("erased", "erasing", "verify")
 REWRITE_STEPS = (
     *("_refuse_unsafe_file", "_remove_leftovers", "_count_early", "_write_fresh"),
@@ -163,7 +163,7 @@ def test_the_order_of_the_steps_is_that_of_the_format(fresh) -> None:
         "append",
         "write_proof",
     }
-    assert steps.index("write_lines_once") < steps.index("append") < steps.index("_write_fresh")
+    assert steps.index("write_pieces_once") < steps.index("append") < steps.index("_write_fresh")
     in_place = steps.index("rename", steps.index("_rename"))
     assert steps.index("_mark") < steps.index("_search") < in_place < steps.index("_empty")
     after = steps[steps.index("_empty") :]
@@ -270,7 +270,7 @@ def test_a_begun_run_is_finished_whatever_the_clock_and_the_rules_say_by_now(fre
 def test_tombstones_without_an_intent_are_nothing_deleted(fresh) -> None:
     """Cut between the two: the plan can still be refused, and nothing is an open run."""
     world, run_id = fresh()
-    purge_with(Fuse(all_steps(fresh).index("write_lines_once"), after=True), world, run_id)
+    purge_with(Fuse(all_steps(fresh).index("write_pieces_once"), after=True), world, run_id)
     assert "tombstones.txt" in world.ledger().listing(run_id)
     assert world.runs().open_run() is None
     world.policy_sha256 = "2" * 64

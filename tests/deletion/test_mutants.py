@@ -180,7 +180,7 @@ def check_people_cannot_be_swapped_after_the_approval(world: Any) -> None:
 
 def deletes_before_the_intent(patch: Patch) -> None:
     def late(self: Any, chosen: Any, key: bytes, **_: Any) -> None:
-        self._ledger.write_lines_once(self._run_id, doc.TOMBSTONES, execution._union(chosen))
+        self._ledger.write_pieces_once(self._run_id, doc.TOMBSTONES, doc.pieces(execution._union(chosen)))
 
     patch.setattr(execution.Execution, "_begin", late)
 
@@ -242,7 +242,7 @@ def reads_an_empty_approval(real: Callable[..., bytes]) -> Callable[..., bytes]:
 
 
 def compares_numbers_of_rows_only(patch: Patch) -> None:
-    patch.setattr(tombstones, "due_set", lambda key, marks: str(len(list(marks))))
+    patch.setattr(tombstones, "due_set", lambda key, pieces: str(sum(map(len, pieces))))
 
 
 MUTANTS: tuple[tuple[Callable[[Any], None], Callable[[Patch], None]], ...] = (

@@ -39,7 +39,7 @@ STEPS: tuple[tuple[type, str], ...] = (
     *((erase.Rewrite, name) for name in ("_count_early", "_write_fresh", "_search", "_mark", "_rename", "_empty")),
     (EmbeddedStore, "verify"),
 )
-WRITES = ("write_once", "write_lines_once", "append", "write_proof", "destroy_tombstone_key")
+WRITES = ("write_once", "write_pieces_once", "append", "write_proof", "destroy_tombstone_key")
 
 
 class PowerOff(BaseException):

@@ -35,7 +35,8 @@ class RunWriter:
         self.day = day
         self.key = ledger.tombstone_key(self.run, create=True)
         names = [("appointment_uid", f"made-up-{number}") for number in range(rows)]
-        self.marks = sorted(tombstones.tombstone(self.key, "appointments", [name]) for name in names)
+        marks = sorted(tombstones.tombstone(self.key, "appointments", [name]) for name in names)
+        self.marks = [f"{mark}\n".encode() for mark in marks]
 
     def put(self, name: str, thing: Any) -> None:
         self.ledger.write_once(self.run, name, spelled(thing))
@@ -102,7 +103,7 @@ class RunWriter:
     def intend(self, **bent: Any) -> None:
         names = ["1-plan.json"]
         if self.rows:
-            self.ledger.write_lines_once(self.run, "tombstones.txt", self.marks)
+            self.ledger.write_pieces_once(self.run, "tombstones.txt", self.marks)
             names += ["2-approval.json", "tombstones.txt"]
         self.put("3-intent.json", self.statement(names, {"event": "intent", "count": self.rows} | bent))
         self.ledger.append(self.ledger.read(self.run, "3-intent.json"))

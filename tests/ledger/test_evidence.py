@@ -101,17 +101,17 @@ def test_a_file_is_written_once(ledger: EvidenceLedger) -> None:
     assert ledger.read("2026-10-01-a", "1-plan.json") == b"{}"
 
 
-def test_lines_are_streamed_into_a_file_with_its_digest(ledger: EvidenceLedger) -> None:
-    """The digest is that of the file; the same lines again give it again, others are refused."""
-    lines = [f"{number:064x}" for number in range(25_000)]
-    digest = ledger.write_lines_once("2026-10-01-a", "tombstones.txt", iter(lines))
+def test_pieces_are_streamed_into_a_file_with_its_digest(ledger: EvidenceLedger) -> None:
+    """The digest is that of the file; the same bytes again give it again, others are refused."""
+    pieces = [b"%064x\n" % number * 2_000 for number in range(3)]
+    digest = ledger.write_pieces_once("2026-10-01-a", "tombstones.txt", iter(pieces))
     data = ledger.read("2026-10-01-a", "tombstones.txt")
-    assert data == ("\n".join(lines) + "\n").encode()
+    assert data == b"".join(pieces)
     assert digest == sha256(data).hexdigest()
-    assert ledger.write_lines_once("2026-10-01-a", "tombstones.txt", iter(lines)) == digest
+    assert ledger.write_pieces_once("2026-10-01-a", "tombstones.txt", iter([data])) == digest
     with pytest.raises(EvidenceError, match="different"):
-        ledger.write_lines_once("2026-10-01-a", "tombstones.txt", lines[:-1])
-    assert ledger.write_lines_once("2026-10-01-b", "tombstones.txt", []) == sha256(b"").hexdigest()
+        ledger.write_pieces_once("2026-10-01-a", "tombstones.txt", pieces[:-1])
+    assert ledger.write_pieces_once("2026-10-01-b", "tombstones.txt", []) == sha256(b"").hexdigest()
 
 
 @pytest.mark.parametrize("run", ["", "../x", "a/b", ".", "a b", "a\n", "ä"])

@@ -69,18 +69,29 @@ def test_different_rows_have_different_messages(one, two) -> None:
 
 
 def test_the_due_set_is_the_hmac_of_the_file() -> None:
-    """openssl over tombstones.txt gives the same; it is read as a stream, in order, once each."""
+    """openssl over tombstones.txt gives the same; it is read in pieces of whole lines, in order, once each."""
     marks = sorted(tombstones.tombstone(KEY, "events", [("appointment_uid", str(n))]) for n in range(50))
     file = "".join(mark + "\n" for mark in marks).encode()
 
-    def stream() -> Iterator[str]:
-        yield from marks
+    def stream() -> Iterator[bytes]:
+        yield from (file[:650], file[650:715], file[715:])
 
     assert tombstones.due_set(KEY, stream()) == hmac.new(KEY, file, sha256).hexdigest()
     assert tombstones.due_set(KEY, []) == hmac.new(KEY, b"", sha256).hexdigest()
-    joined = [marks[0][:63], marks[0][63] + marks[1]]  # as many characters, another file
-    across = [f"{number:064x}" for number in range(10_001)]
-    for bent in (marks[::-1], [marks[0], marks[0]], ["short"], joined, [*across, across[-1]], ["ä" * 64], ["\n" * 64]):
+    one, two = (mark.encode() for mark in marks[:2])
+    for bent in (
+        [two + b"\n" + one + b"\n"],
+        [two + b"\n", one + b"\n"],
+        [one + b"\n" + one + b"\n"],
+        [one + b"\n", one + b"\n"],  # across two pieces
+        [b"short\n"],
+        [b""],
+        [one],
+        [one + b"\n" + two],
+        [one[:63] + b"\n" + one[63:] + two + b"\n"],  # as many bytes, another file
+        ["ä".encode() * 32 + b"\n"],
+        [b"\n" * 65],
+    ):
         with pytest.raises(ValueError, match="sorted and distinct"):
             tombstones.due_set(KEY, bent)
 
