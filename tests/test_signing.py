@@ -56,7 +56,7 @@ def key(tmp_path: Path) -> Path:
 
 
 def outcome_of_signatures(wb: Workbench) -> str:
-    return dict(verify(wb.path / "evidence", str(wb.path / "evidence/log.vkey")))["run is signed and stamped"]
+    return dict(verify(wb.path / "evidence", str(wb.path / "evidence/log.vkey")))["run signatures and stamps hold"]
 
 
 def test_a_signed_approval_is_verified_and_the_verifier_agrees(wb: Workbench, key: Path) -> None:
@@ -72,13 +72,13 @@ def test_a_signed_approval_is_verified_and_the_verifier_agrees(wb: Workbench, ke
     assert wb.verify().outcome == "passed"
 
 
-def test_verify_says_how_many_approvals_nobody_signed(wb: Workbench) -> None:
+def test_verify_says_what_is_signed_and_stamped_and_what_is_not(wb: Workbench) -> None:
     """Both are optional, so it passes; but passed must not read as if somebody had signed, or stamped."""
     run_id = wb.plan("today").run_id
     wb.approve(run_id, "controller")
     wb.purge(run_id)
-    said = {check.name: check.detail for check in wb.verify().checks}["run is signed and stamped"]
-    assert said == "without a signature: 1 of 1 approvals; without a time stamp: 1 of 1 records"
+    said = {check.name: check.detail for check in wb.verify().checks}["run signatures and stamps hold"]
+    assert said == "signed: 0 of 1 approvals; 0 rest on a standing one; stamped: 0 of 1 records"
 
 
 def test_a_signed_approval_does_not_count_as_one_without(wb: Workbench, key: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_signed_approval_does_not_count_as_one_without(wb: Workbench, key: Pat
     run_id = wb.plan("today").run_id
     wb.approve(run_id, "controller", key=key)
     wb.purge(run_id)
-    said = {check.name: check.detail for check in wb.verify().checks}["run is signed and stamped"]
-    assert said == "without a time stamp: 1 of 1 records"
+    said = {check.name: check.detail for check in wb.verify().checks}["run signatures and stamps hold"]
+    assert said == "signed: 1 of 1 approvals; 0 rest on a standing one; stamped: 0 of 1 records"
 
 
 def test_without_the_file_an_approval_needs_no_signature(wb: Workbench, key: Path) -> None:
@@ -240,3 +240,17 @@ def test_what_is_kept_of_a_line_names_roles_and_keys_only(line: str, kept: str) 
     """Comments and addresses name staff; the verifier needs neither."""
     assert merged_signers(b"", line.encode()).decode() == kept
     assert merged_signers(kept.encode(), line.encode()).decode() == kept
+
+
+def test_a_failed_check_is_named_before_one_that_could_not_be_told(wb: Workbench, key: Path) -> None:
+    """A signature that nobody could check comes first in the list, but it is not what broke the evidence."""
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    before = (wb.path / "data/lifecycle.duckdb").read_bytes()
+    wb.purge(run_id)
+    (wb.path / "data/lifecycle.duckdb").write_bytes(before)
+    seen = wb.verify()
+    assert [check.outcome for check in seen.checks if check.name == "run signatures and stamps hold"] == ["unknown"]
+    problem = seen.problem()
+    assert problem
+    assert problem.fact.startswith("every recorded run has its marker in the store")

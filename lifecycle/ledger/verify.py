@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 PLAN, APPROVAL, SIGNATURE, TOMBSTONES = "1-plan.json", "2-approval.json", "2-approval.json.sig", "tombstones.txt"
 INTENT, DELETED, VERIFIED, RECORD = "3-intent.json", "4-deleted.json", "5-verified.json", "6-record.json"
 ABORTED, PROOF, STAMP = "6-aborted.json", ".tlog-proof", "6-record.json.tlog-proof.tsr"
-SIGNING_KEY = b'"urn:lifecycle:signing-key:v1"'
+NEW_KEY = b'"urn:lifecycle:signing-key:v1"'
 FILE = re.compile(  # every file that belongs here
     r"\.lock|checkpoint|log\.(vkey|pub\.pem)|allowed_signers|keys-log/[\w-]+\.json|tile/(\d|entries)/[x\d/.p]+|"
     r"schema-version|runs/[A-Za-z0-9-]+/((1-plan|2-approval|3-intent|4-deleted|5-verified|6-record|6-aborted)\.json|tombstones\.txt|"
@@ -38,7 +39,7 @@ class Evidence:
 
     def __init__(self, root: Path, vkey: str, kept: Kept, trusted: dict[str, Path]) -> None:
         self.root, self.vkey, self.kept, self.trusted, self.at = root, vkey, kept, trusted, "the folder"
-        self.tree = cache(self.subtree)
+        self.tree, self.seen, self.notes = cache(self.subtree), Counter[str](), list[str]()
 
     def read(self, name: str) -> bytes:
         self.at = name  # an error says what was being read
@@ -79,8 +80,7 @@ class Evidence:
         name, key_id, key = [key for first, key in self.keys if first <= size][-1]  # the key in force at that size
         text = f"{name}\n{size}\n{b64encode(self.tree(0, size)).decode()}\n"
         key.verify(raw[4:], text.encode())
-        signed = f"{text}\n— {name} {b64encode(raw).decode()}\n"
-        return size if checkpoint == signed and raw[:4] == key_id else -1
+        return size if checkpoint == f"{text}\n— {name} {b64encode(raw).decode()}\n" and raw[:4] == key_id else -1
 
     def check_leaves(self) -> Facts:
         yield self.read("schema-version") == b"1\n", "this is evidence of another version than 1"
@@ -104,8 +104,7 @@ class Evidence:
     def check_key_and_signed_root(self) -> Facts:
         vkeys = [self.read("log.vkey").decode().removesuffix("\n")]
         self.keys = [(0, self.read_key(vkeys[0]))]  # each key signs from this size of the log on
-        changes = [(size, leaf) for size, leaf in enumerate(self.leaves, 1) if SIGNING_KEY in leaf]
-        for size, change in [(size, loads(leaf)["predicate"]) for size, leaf in changes]:
+        for size, change in [(n, loads(leaf)["predicate"]) for n, leaf in enumerate(self.leaves, 1) if NEW_KEY in leaf]:
             text = f"deletion-signing-key/v1\n{vkeys[-1]}\n{change['to']}\n"  # signed by the key that it replaces
             self.keys[-1][1][2].verify(b64decode(change["signature"]), text.encode())
             vkeys, self.keys = [*vkeys, change["to"]], [*self.keys, (size, self.read_key(change["to"]))]
@@ -137,8 +136,7 @@ class Evidence:
         for name in filter(FILE.fullmatch, [path.relative_to(self.root).as_posix() for path in paths]):
             folder, leaves[name] = re.sub("^keys-log/|[^/]*$", "", name), self.read(name)
             what = loads(leaves[name])
-            triples = [(each["name"], each["digest"]["sha256"], what["predicate"]["event"]) for each in what["subject"]]
-            said += [(folder + subject, digest, event) for subject, digest, event in triples]
+            said += [(folder + s["name"], s["digest"]["sha256"], what["predicate"]["event"]) for s in what["subject"]]
             yield leaves[name] in self.index, f"{name} is not a leaf of the log"
         yield set(self.index) <= set(leaves.values()), "leaves of the log have no file any more"
         self.withdrawn = {name for name, _, event in said if event == "withdrawn" and name.endswith(SIGNATURE)}
@@ -163,8 +161,7 @@ class Evidence:
                 yield right and index >= self.index[have[INTENT]], f"{name} is of another run, or came too early"
                 if name != INTENT:
                     path, checkpoint = have.get(name + PROOF, b"").decode().split("\n\n", 1)
-                    right = path == self.proof(index, self.signed_size(checkpoint))
-                    yield right, f"the proof of {name} does not hold"
+                    yield path == self.proof(index, self.signed_size(checkpoint)), f"the proof of {name} does not hold"
 
     def run_adds_up_and_passed_its_checks(self, run: str, have: Files, said: Any) -> Facts:
         if INTENT in have:
@@ -176,16 +173,16 @@ class Evidence:
                 right = (yes["planSha256"], yes["runId"]) == (sha256(have[PLAN]).hexdigest(), run)
                 yield right and yes["role"] in ("controller", "delegate"), "nobody who may approved this plan"
         if RECORD in have:
-            n, places = said[RECORD]["predicate"]["counts"], [each["dataset"] for each in plan["stores"]]
+            record, n, seen = said[RECORD]["predicate"], said[RECORD]["predicate"]["counts"], said.get(VERIFIED)
             done = said[DELETED]["stores"] if count or DELETED in have else [{"deleted": 0, "retained": n["retained"]}]
             gone, kept = (sum(each[name] for each in done) for name in ("deleted", "retained"))
-            most = count * max(map(places.count, places), default=0)  # a row in two stores has one tombstone
+            # a row in two stores has one tombstone
+            most = count * max(Counter(each["dataset"] for each in plan["stores"]).values(), default=0)
             yield n["before"] == n["deleted"] + n["retained"], "before is not deleted + retained"
             yield n["due"] == n["deleted"] + n["held"] + n["failed"], "due is not deleted + held + failed"
             yield [n["deleted"], n["retained"], min(0, *n.values())] == [gone, kept, 0], "the stores have other numbers"
             yield count <= n["deleted"] + n["failed"] <= most, "other rows than planned"
             yield n["failed"] == 0, "due rows are left: not complete"
-            record, seen = said[RECORD]["predicate"], said.get(VERIFIED)
             yield all(outcome == "passed" for outcome in record["checks"].values()), "not every check passed"
             if seen or n["deleted"]:
                 scan, wrong = seen["residue"], ("stillDue", "deletedBeforeDue", "tombstonedStillPresent")
@@ -194,16 +191,20 @@ class Evidence:
                 found = scan["foundInOld"] >= scan["controls"] > 0 == scan["foundInNew"]
                 yield record["erasure"] == "logical" or (found and record["erasure"] == "rewritten"), "bytes are left"
 
-    def run_is_signed_and_stamped(self, run: str, have: Files, said: Any) -> Facts:
+    def run_signatures_and_stamps_hold(self, run: str, have: Files, said: Any) -> Facts:
         approval, signed = said.get(APPROVAL, {}), SIGNATURE in have or f"runs/{run}/{SIGNATURE}" in self.withdrawn
         yield approval.get("signed", False) is signed, "approval and signature do not go together"
+        n = self.seen
+        n.update(have.keys(), standing=bool(approval.get("standing")))
+        approvals = f"signed: {n[SIGNATURE]} of {n[APPROVAL]} approvals; {n['standing']} rest on a standing one"
+        self.notes = [f"{approvals}; stamped: {n[STAMP]} of {n[RECORD]} records"]
         role = "delegate" if approval.get("role") == "delegate" else "controller"
         ssh = f"ssh-keygen -Y verify -n deletion-approval -I {role} -s {SIGNATURE} -f", "allowed_signers", APPROVAL
         stamp = f"openssl ts -verify -in {STAMP} -data {RECORD}{PROOF} -CAfile", "ca.pem", RECORD
         for call, trusted, data in [ssh] * (SIGNATURE in have) + [stamp] * (STAMP in have):
             words, known = [*call.split(" "), str(self.trusted[trusted].resolve())], self.trusted[trusted].is_file()
-            folder = self.root / "runs" / run
-            done = known and subprocess.run(words, cwd=folder, input=have[data], capture_output=True, check=False)
+            cwd = self.root / "runs" / run
+            done = known and subprocess.run(words, cwd=cwd, input=have[data], capture_output=True, check=False)
             fact = f"{'refused' if done else 'not checked'}: cd runs/{run} && {call} {trusted} < {data}"
             yield done.returncode == 0 if done else None, fact
 
@@ -223,7 +224,7 @@ def verify(
             wrong.append((False, f"{e.at} cannot be read or does not hold ({type(error).__name__})"))
         outcome = "passed" if not wrong else "failed" if any(ok is not None for ok, _ in wrong) else "unknown"
         outcomes.append((check.removeprefix("check_").replace("_", " "), outcome))
-        say("\n   ".join([f"{len(outcomes)}. {outcomes[-1][0]}: {outcome}", *(fact for _, fact in wrong)]))
+        say("\n   ".join([f"{len(outcomes)}. {outcomes[-1][0]}: {outcome}", *(fact for _, fact in wrong), *e.notes]))
     return outcomes
 
 

@@ -257,7 +257,7 @@ class VerifyResult(Result):
     checks: tuple[EvidenceCheck, ...]
 
     def problem(self) -> LifecycleError | None:
-        bad = [one for one in self.checks if one.outcome is not Outcome.PASSED]
+        bad = [one for one in self.checks if one.outcome is self.outcome]
         if self.outcome is Outcome.PASSED or not bad:
             return None
         return EvidenceError(f"{bad[0].name}: {bad[0].detail or bad[0].outcome}", "lifecycle verify --json")

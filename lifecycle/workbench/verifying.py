@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger.log import Log
-from lifecycle.ledger.stamps import STAMP
 from lifecycle.ledger.verify import verify as verify_evidence
 from lifecycle.ledger.years import chain
 from lifecycle.model import Outcome
@@ -31,7 +29,6 @@ def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyR
     size = 0
     try:
         size = workspace.ledger().checkpoint().size
-        checks = [_with_unsigned(check, workspace) for check in checks]
         checks += [*_years(workspace), *_stores(workspace)]
     except LifecycleError as error:
         checks.append(EvidenceCheck("store and evidence belong together", Outcome.FAILED, error.fact))
@@ -41,24 +38,7 @@ def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyR
 
 
 # Signatures and stamps are optional, so "not checked" there does not make the evidence doubtful.
-_OPTIONAL = "run is signed and stamped"
-
-
-def _with_unsigned(check: EvidenceCheck, workspace: Workspace) -> EvidenceCheck:
-    """Say what the verifier passes over: without a signature or a stamp there is nothing in it that could be wrong."""
-    if check.name != _OPTIONAL or check.outcome is not Outcome.PASSED:
-        return check
-    ledger = workspace.ledger()
-    files = [ledger.listing(run_id) for run_id in ledger.runs()]
-    approved = [listing for listing in files if doc.APPROVAL in listing]
-    unsigned = sum(doc.SIGNATURE not in listing for listing in approved)
-    sealed = [listing for listing in files if doc.RECORD in listing]
-    unstamped = sum(STAMP not in listing for listing in sealed)
-    facts = (
-        f"without a signature: {unsigned} of {len(approved)} approvals" if unsigned else "",
-        f"without a time stamp: {unstamped} of {len(sealed)} records" if unstamped else "",
-    )
-    return replace(check, detail="; ".join(filter(None, facts)))
+_OPTIONAL = "run signatures and stamps hold"
 
 
 def _facts(line: str) -> str:

@@ -18,7 +18,7 @@ from lifecycle.ledger.evidence import EvidenceLedger
 
 pytestmark = pytest.mark.slow
 
-CHECK = "run is signed and stamped"
+CHECK = "run signatures and stamps hold"
 
 
 @pytest.fixture(scope="module")

@@ -455,14 +455,34 @@ def test_an_ssh_signature_is_checked_where_the_signers_are_known(evidence: Path,
     run.seal()
     said: list[str] = []
     outcomes = dict(verify.verify(evidence, vkey, say=said.append))
-    assert outcomes["run is signed and stamped"] == "unknown"
+    assert outcomes["run signatures and stamps hold"] == "unknown"
     assert "ssh-keygen -Y verify -n deletion-approval -I controller" in "\n".join(said)
     for signer, outcome in ((key, "passed"), (other, "failed")):
         public = signer.with_suffix(".pub").read_text()
         (evidence / "allowed_signers").write_text(f'controller namespaces="deletion-approval" {public}')
-        assert dict(verify.verify(evidence, vkey))["run is signed and stamped"] == outcome
+        assert dict(verify.verify(evidence, vkey))["run signatures and stamps hold"] == outcome
     (evidence / "allowed_signers").rename(tmp_path / "allowed_signers")
-    assert dict(verify.verify(evidence, vkey, trusted=tmp_path))["run is signed and stamped"] == "failed"
+    assert dict(verify.verify(evidence, vkey, trusted=tmp_path))["run signatures and stamps hold"] == "failed"
+
+
+def test_what_nobody_signed_or_stamped_is_said(ledger: EvidenceLedger, vkey: str, begin, tmp_path: Path) -> None:
+    """Signatures and stamps that hold are none, where there are none: the numbers stand beside "passed"."""
+    begin(5, 2).whole()
+    run = begin(6, 2)
+    run.plan()
+    run.approve(standing={"role": "controller"})
+    run.intend()
+    run.delete()
+    run.verified()
+    run.seal()
+    begin(7, 0).whole()
+    said: list[str] = []
+    outcomes = verify.verify(tmp_path / "evidence", vkey, say=said.append)
+    assert outcomes[-1] == ("run signatures and stamps hold", "passed")
+    assert said[-1].splitlines()[1:] == [
+        "   signed: 0 of 2 approvals; 1 rest on a standing one; stamped: 0 of 3 records"
+    ]
+    assert not any("signed:" in line for line in said[:-1])
 
 
 def test_the_file_runs_by_itself(evidence: Path, vkey: str, tmp_path: Path) -> None:
