@@ -12,7 +12,7 @@
     ├── TemplateError         8  a template that cannot be read
     ├── Incomplete            9  a deletion began and is not finished: act now
     ├── Unexpected           70  a fault of this program or of the machine
-    └── Stopped             130  somebody pressed Ctrl-C
+    └── Stopped             130  somebody pressed Ctrl-C or sent SIGTERM
 
 A message is one sentence of fact with counts and names, never a personal value. The hint says what to
 do next and stands apart.
@@ -123,7 +123,7 @@ class Unexpected(LifecycleError):
 
 
 class Stopped(LifecycleError):
-    """Somebody pressed Ctrl-C."""
+    """Somebody pressed Ctrl-C or sent SIGTERM, and no deletion had begun to listen for it."""
 
     exit_code = 130
     outcome = "stopped"

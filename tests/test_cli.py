@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -192,7 +193,7 @@ def test_every_failure_has_its_code_one_sentence_and_a_hint(ending: str, command
 
 def verbs_with_json() -> set[str]:
     """Every verb that can print JSON, groups included: ``hold add``."""
-    from lifecycle.cli import app
+    from lifecycle.cli.program import app
 
     def leaves(group: Any, words: str) -> Iterator[tuple[str, Any]]:
         for name, one in group.commands.items():
@@ -341,22 +342,70 @@ def test_a_reader_that_goes_away_is_no_failure(shared: Any) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_ctrl_c_says_that_the_same_command_goes_on(shared: Any) -> None:
-    """One line, the usual code, no traceback."""
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+HEARD = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored by background jobs
+STOPPED = "Stopped.\n\nhint: run the same command again to go on\n"
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    "work",
+    ["time.sleep(60)", "duckdb.sql('SELECT sum(hash(a.range * b.range)) FROM range(1e5::INT) a, range(1e7::INT) b')"],
+    ids=["asleep", "in a query"],
+)
+def test_a_signal_says_that_the_same_command_goes_on(shared: Any, number: signal.Signals, work: str) -> None:
+    """One line, the usual code, no traceback; also where DuckDB makes an error of its own of it."""
     code = (
-        "import signal, time, lifecycle.workbench as w, lifecycle.cli as c\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs inherit that it is ignored
-        "w.Workbench.doctor = lambda self: (print('ready', flush=True), time.sleep(60))\n"
+        f"{HEARD}import duckdb, time, lifecycle.workbench as w, lifecycle.cli as c\n"
+        f"w.Workbench.doctor = lambda self: (print('ready', flush=True), print({work}))\n"
         "c.main()"
     )
     words = [sys.executable, "-c", code, "--workspace", str(shared.path), "doctor"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=30)
-    assert child.returncode == 130
-    assert err == "Stopped.\n\nhint: run the same command again to go on\n"
+        child.send_signal(number)
+        _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (130, STOPPED)
+
+
+@SIGNALS
+@pytest.mark.parametrize("module", ["typer", "lifecycle.cli.verbs", "lifecycle.workbench", "polars"])
+def test_a_signal_while_a_purge_is_still_loading_is_told(shared: Any, number: signal.Signals, module: str) -> None:
+    """Nothing was begun, and it is said: from the first module of others on, until the purge listens itself."""
+    code = (
+        f"{HEARD}import os, sys, lifecycle.cli\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r} and Finder.first:\n"
+        "            Finder.first = False\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "Finder.first = True\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "lifecycle.cli.main()"
+    )
+    before = {path: path.stat().st_mtime_ns for path in shared.path.rglob("*")}
+    words = [sys.executable, "-c", code, "--workspace", str(shared.path), "purge", "--as-of", "today", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, STOPPED)
+    assert json.loads(done.stdout)["error"]["exitCode"] == 130
+    assert {path: path.stat().st_mtime_ns for path in shared.path.rglob("*")} == before
+
+
+def test_a_signal_that_is_to_be_ignored_is(shared: Any) -> None:
+    """As nohup and the background jobs of a shell want it."""
+    code = (
+        "import os, signal, lifecycle.workbench as w, lifecycle.cli as c\n"
+        "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.SIG_IGN)\n"
+        "real = w.Workbench.doctor\n"
+        "kill = lambda: [os.kill(os.getpid(), number) for number in (signal.SIGINT, signal.SIGTERM)]\n"
+        "w.Workbench.doctor = lambda self: (kill(), real(self))[1]\n"
+        "c.main()"
+    )
+    words = [sys.executable, "-c", code, "--workspace", str(shared.path), "doctor"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1)
+    assert "Stopped" not in done.stderr
 
 
 def test_terminal_output_is_free_of_control_characters(command: Any, shared: Any, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import typer.core
 import typer.main
 
-from lifecycle.cli import app
+from lifecycle.cli.program import app
 from lifecycle.workbench import Workbench
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lifecycle.errors import LifecycleError, UsageError
+from lifecycle.errors import LifecycleError, Stopped, UsageError
 
 if TYPE_CHECKING:
     from lifecycle.workbench import Workbench
@@ -51,6 +51,8 @@ Key = Annotated[Path | None, typer.Option("--key", metavar="SSHKEY", help="Sign 
 MaxRuntime = Annotated[
     str | None, typer.Option("--max-runtime", metavar="TIME", help="90m, 2h: a deletion ends at the next safe point.")
 ]
+
+STOPPED = Stopped("Stopped.", "run the same command again to go on")
 
 _workspace: dict[str, Path | None] = {"path": None}
 

@@ -43,7 +43,7 @@ def run_line(line: str) -> Result | None:
     words = shlex.split(line)
     if " ".join(words[:2]) in _ENDLESS or words[:1] == ["serve"]:
         raise UsageError("A page server never ends by itself.", f"in a terminal: lifecycle {line.strip()}")
-    from lifecycle.cli import misused
+    from lifecycle.cli.program import misused
 
     with kept() as results:
         try:
