@@ -259,6 +259,34 @@ def test_what_is_written_into_a_file_while_it_is_read_is_not_removed_with_it(
     assert (again.code, again.json["stored"], again.json["duplicates"], path.exists()) == (0, 1, 1, False)
 
 
+def test_a_file_that_cannot_be_removed_is_told_and_the_others_go(
+    command: Any, taken_in: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--consume`` where the folder of one file is read-only: its rows are stored once, and it stays."""
+    path, other = tmp_path / "log.ndjson", tmp_path / "other.ndjson"
+    path.write_bytes(message("one") + b"\n")
+    other.write_bytes(message("two") + b"\n")
+    unlink = Path.unlink
+
+    def may_not(self: Path, *how: Any, **more: Any) -> None:
+        if self == path:
+            raise OSError(30, "Read-only file system", str(self))
+        unlink(self, *how, **more)
+
+    monkeypatch.setattr(Path, "unlink", may_not)
+    said = command("ingest", path, other, "--consume", "--json", workspace=taken_in.path)
+    assert (said.code, said.json["stored"], said.json["consumed"]) == (3, 2, 1)
+    (refused,) = said.json["refused"]
+    assert refused["file"] == 1
+    assert refused["fact"] == "It was stored, but cannot be removed: Read-only file system."
+    assert refused["hint"] == "remove it by hand"
+    sentence(said)
+    assert (path.exists(), other.exists()) == (True, False)
+    monkeypatch.undo()
+    again = command("ingest", path, "--consume", "--json", workspace=taken_in.path)
+    assert (again.code, again.json["duplicates"], again.json["consumed"], path.exists()) == (0, 1, 1, False)
+
+
 # --- symbolic links where a file of the workspace should be ---------------------------------------
 
 

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import typer
 
+import lifecycle
+
 pytestmark = pytest.mark.slow
 
 DESIGNED = {
@@ -324,6 +326,25 @@ def test_the_installed_command_is_this_one() -> None:
     assert "Usage: lifecycle" in done.stdout
 
 
+LIGHT = """
+import sys
+sys.argv = ["lifecycle", "--version"]
+try:
+    import lifecycle.cli
+    lifecycle.cli.main()
+finally:
+    print(*sorted(name for name in sys.modules if name.startswith("lifecycle")), file=sys.stderr)
+"""
+
+
+def test_the_version_is_told_without_a_workspace_or_a_verb(tmp_path: Path) -> None:
+    """Name and version in one line, before anything else is looked at, and without loading what works."""
+    done = run(code=LIGHT, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"lifecycle {lifecycle.__version__}\n")
+    assert not [name for name in done.stderr.split() if not re.fullmatch(r"lifecycle(\.cli(\.\w+)?|\.errors)?", name)]
+    assert run("--workspace", "nowhere", "--version", "plan", cwd=tmp_path).stdout == done.stdout
+
+
 def test_bare_words_print_help_and_end_with_2(command: Any) -> None:
     """``lifecycle`` and ``lifecycle hold`` say what there is."""
     for words in ([], ["hold"], ["preview"]):
@@ -353,20 +374,26 @@ STOPPED = "Stopped.\n\nhint: run the same command again to go on\n"
     ["time.sleep(60)", "duckdb.sql('SELECT sum(hash(a.range * b.range)) FROM range(1e5::INT) a, range(1e7::INT) b')"],
     ids=["asleep", "in a query"],
 )
-def test_a_signal_says_that_the_same_command_goes_on(shared: Any, number: signal.Signals, work: str) -> None:
-    """One line, the usual code, no traceback; also where DuckDB makes an error of its own of it."""
+@pytest.mark.parametrize("asked", [[], ["--json"]])
+def test_a_signal_says_that_the_same_command_goes_on(
+    shared: Any, number: signal.Signals, work: str, asked: list[str]
+) -> None:
+    """One sentence, the usual code, no traceback, also where DuckDB makes an error of its own of it; or one object."""
     code = (
-        f"{HEARD}import duckdb, time, lifecycle.workbench as w, lifecycle.cli as c\n"
-        f"w.Workbench.doctor = lambda self: (print('ready', flush=True), print({work}))\n"
+        f"{HEARD}import duckdb, sys, time, lifecycle.workbench as w, lifecycle.cli as c\n"
+        f"w.Workbench.doctor = lambda self: (print('ready', file=sys.stderr, flush=True), print({work}))\n"
         "c.main()"
     )
-    words = [sys.executable, "-c", code, "--workspace", str(shared.path), "doctor"]
+    words = [sys.executable, "-c", code, "--workspace", str(shared.path), "doctor", *asked]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
+        assert child.stderr is not None
+        assert child.stderr.readline() == "ready\n"
         child.send_signal(number)
-        _, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (130, STOPPED)
+    fact, hint = STOPPED.strip().split("\n\nhint: ")
+    told = {"outcome": "stopped", "error": {"fact": fact, "hint": hint, "exitCode": 130}}
+    assert [json.loads(line) for line in out.splitlines()] == ([told] if asked else [])
 
 
 @SIGNALS

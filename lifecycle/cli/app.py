@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lifecycle import __version__
 from lifecycle.errors import LifecycleError, Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -57,12 +58,21 @@ STOPPED = Stopped("Stopped.", "run the same command again to go on")
 _workspace: dict[str, Path | None] = {"path": None}
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"lifecycle {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def choose(
     workspace: Annotated[
         Path | None,
         typer.Option("--workspace", metavar="DIR", help="Else LIFECYCLE_WORKSPACE, else the nearest folder upwards."),
     ] = None,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", help="Print name and version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Remember the workspace for the verb that follows."""
     _workspace["path"] = workspace

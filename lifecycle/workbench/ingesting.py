@@ -121,16 +121,17 @@ def _consume(workspace: Workspace, arrivals: Iterable[Arrival], refused: list[Re
     count = 0
     for arrival in arrivals:
         path = Path(arrival.path)
-        kept = ""
+        kept, hint = "", "remove it by hand"
         if state_of(path) != arrival.stamp:
-            kept, hint = "has changed since it was read", "ingest it again: what was added is not stored yet"
+            kept = "not removed: it has changed since it was read"
+            hint = "ingest it again: what was added is not stored yet"
         else:
             try:
                 path.unlink()
             except OSError as error:
-                kept, hint = f"cannot be removed: {error.strerror}", "remove it by hand"
+                kept = f"cannot be removed: {error.strerror}"
         if kept:
-            refused.append(Refusal(arrival.number, arrival.path, f"It was stored, but not removed: it {kept}.", hint))
+            refused.append(Refusal(arrival.number, arrival.path, f"It was stored, but {kept}.", hint))
             continue
         workspace.store.mark_consumed(arrival.source)
         count += 1
