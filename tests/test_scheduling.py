@@ -142,7 +142,7 @@ def test_the_dag_runs_one_at_a_time_and_makes_up_for_nothing() -> None:
     assert dag["catchup"] is False
     assert dag["max_active_runs"] == 1
     imports = {node.module for node in ast.walk(AIRFLOW) if isinstance(node, ast.ImportFrom)}
-    assert imports == {"__future__", "datetime", "airflow", "airflow.operators.bash"}
+    assert imports == {"__future__", "datetime", "airflow.sdk", "airflow.providers.standard.operators.bash"}
 
 
 def test_alarms_ask_only_for_numbers_that_are_written() -> None:
@@ -168,13 +168,19 @@ def test_the_guide_names_files_that_exist_and_the_exit_codes_as_they_are() -> No
     assert {4, 6, 7, 9} <= named
 
 
+def due_tonight(folder: Path) -> Workbench:
+    """A workspace in which rows are due, and a standing approval for them."""
+    wb = Workbench.init(folder / "praxis")
+    clinic = write_clinic(folder / "files", as_of=wb.today, appointments=100)
+    wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on)
+    wb.approve_standing("controller", max_rows=10_000, max_percent=100, until=wb.today + timedelta(days=1))
+    return wb
+
+
 @pytest.mark.slow
 def test_the_command_of_every_example_is_carried_out(tmp_path: Path) -> None:
     """In a shell, on a workspace: the first night deletes what is due, the others find nothing and say so."""
-    wb = Workbench.init(tmp_path / "praxis")
-    clinic = write_clinic(tmp_path / "files", as_of=wb.today, appointments=120)
-    wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on)
-    wb.approve_standing("controller", max_rows=10_000, max_percent=100, until=wb.today)
+    wb = due_tonight(tmp_path)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment["LIFECYCLE_WORKSPACE"] = str(wb.path)
     for name, command in commands().items():
@@ -188,6 +194,99 @@ def test_the_command_of_every_example_is_carried_out(tmp_path: Path) -> None:
     assert wb.plan().due == 0
     assert log.name == f"runs-{date.today():%Y-%m}.jsonl"
     assert len(list(wb.path.glob("reports/50_purge-*.ipynb"))) == len(commands())
+
+
+VALIDATOR = shutil.which("kubernetes-validate")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not VALIDATOR, reason="NOT RUN: kubernetes-validate is not installed")
+@pytest.mark.parametrize("version", ["1.27.0", "1.37.0"])
+def test_kubernetes_schema_accepts_the_cronjob(version: str) -> None:
+    """Strictly: a key that Kubernetes does not know is refused. 1.27 is the first with a time zone for everybody."""
+    words = [str(VALIDATOR), "--strict", "-k", version, str(EXAMPLES / "kubernetes" / "cronjob.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+IN_A_CONTAINER = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 none {root}
+for one in /bin /lib /lib64 /usr /etc /dev {base} {house} {venv}; do
+  [ -e "$one" ] || continue
+  if [ -L "$one" ]; then cp -P "$one" "{root}$one"; continue; fi
+  mkdir -p "{root}$one"; mount --bind "$one" "{root}$one"; mount -o remount,bind,ro "{root}$one"
+done
+mkdir -p {root}/proc {root}/tmp {root}{claim}
+mount -t proc none {root}/proc
+mount -t tmpfs -o size={size},mode=1777 none {root}/tmp
+mount --bind {workspace} {root}{claim}
+mount -o remount,ro {root}
+exec chroot {root} setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --inh-caps=-all \\
+  --bounding-set=-all env -i HOME=/ PATH={venv}/bin:/usr/bin:/bin {command}
+"""
+
+
+def may_unshare() -> bool:
+    """Whether this user may give a process mounts, processes and a network of its own."""
+    words = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "true"]
+    tools = os.getuid() == 0 and shutil.which("unshare") and shutil.which("setpriv")
+    return bool(tools and subprocess.run(words, capture_output=True).returncode == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not may_unshare(), reason="NOT RUN: needs root, setpriv, and the right to unshare mounts")
+def test_the_pod_deletes_with_the_rights_that_its_manifest_leaves(tmp_path: Path) -> None:
+    """A user whom nobody knows, no capability, a root that cannot be written, a small /tmp and no network at all."""
+    wb = due_tonight(tmp_path)
+    user = pod()["securityContext"]["runAsUser"]
+    subprocess.run(["chown", "-R", f"{user}:{user}", str(wb.path)], check=True)
+    where = {one["name"]: one["mountPath"] for one in pod()["containers"][0]["volumeMounts"]}
+    size = next(one["emptyDir"]["sizeLimit"] for one in pod()["volumes"] if "emptyDir" in one)
+    (tmp_path / "root").mkdir()
+    script = IN_A_CONTAINER.format(
+        root=tmp_path / "root", base=sys.base_prefix, house=ROOT, venv=sys.prefix, claim=where["workspace"],
+        size=size.removesuffix("i"), workspace=wb.path, user=user, command=commands()["kubernetes"],
+    )  # fmt: skip
+    words = ["unshare", "--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child", "sh", "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert said["artefact"].startswith(where["workspace"])
+    assert said["counts"]["deleted_records"] > 0
+    assert {path.stat().st_uid for path in wb.path.rglob("*")} == {user}
+    assert wb.verify().outcome == "passed"
+
+
+AIRFLOW_COMMAND = os.environ.get("LIFECYCLE_AIRFLOW") or shutil.which("airflow")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not AIRFLOW_COMMAND, reason="NOT RUN: LIFECYCLE_AIRFLOW names no airflow command")
+def test_airflow_itself_runs_the_dag(tmp_path: Path) -> None:
+    """``airflow dags test``: the first run deletes; with a file STOP the task fails with the verb's own exit code."""
+    wb = due_tonight(tmp_path)
+    (tmp_path / "dags").mkdir()
+    text = (EXAMPLES / "airflow" / "lifecycle_purge.py").read_text().replace("/srv/lifecycle/praxis", str(wb.path))
+    text = text.replace("/opt/lifecycle/bin", str(Path(sys.executable).parent))
+    (tmp_path / "dags" / "lifecycle_purge.py").write_text(text)
+    its = {"AIRFLOW_HOME": tmp_path / "home", "AIRFLOW__CORE__DAGS_FOLDER": tmp_path / "dags"}
+    environment = {**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "False", **{key: str(at) for key, at in its.items()}}
+
+    def airflow(*words: str) -> subprocess.CompletedProcess[str]:
+        call = [str(AIRFLOW_COMMAND), *words]
+        return subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+    assert airflow("db", "migrate").returncode == 0
+    done = airflow("dags", "test", "lifecycle_purge")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is deprecated. Please use" not in done.stdout + done.stderr
+    assert wb.plan().due == 0
+    (wb.path / "STOP").touch()
+    stopped = airflow("dags", "test", "lifecycle_purge")
+    assert stopped.returncode != 0
+    assert "non-zero exit code 6" in stopped.stdout + stopped.stderr
 
 
 IN_A_NAMESPACE = """
@@ -212,10 +311,7 @@ def can_run_cron() -> bool:
 @pytest.mark.skipif(not can_run_cron(), reason="needs root, Debian's cron, and the right to unshare mounts")
 def test_a_real_cron_runs_the_example_and_only_one_of_two_at_once(tmp_path: Path) -> None:
     """The shipped crontab, twice, every minute, in a namespace of its own: one run deletes, the other is refused."""
-    wb = Workbench.init(tmp_path / "praxis")
-    clinic = write_clinic(tmp_path / "files", as_of=wb.today, appointments=100)
-    wb.ingest(*clinic.events, *clinic.appointments, as_of=clinic.ingest_on)
-    wb.approve_standing("controller", max_rows=10_000, max_percent=100, until=wb.today + timedelta(days=1))
+    wb = due_tonight(tmp_path)
     bin_folder, text = str(Path(sys.executable).parent), CRON.replace("/srv/lifecycle/praxis", str(wb.path))
     text = text.replace("/opt/lifecycle/bin", bin_folder).replace("MAILTO=datenschutz@example.org", 'MAILTO=""')
     text = text.replace("17 4 * * * lifecycle ", f"* * * * * {getpass.getuser()} ")

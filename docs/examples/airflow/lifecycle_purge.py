@@ -1,7 +1,7 @@
-"""One deletion run every night, as an Airflow DAG (Airflow 2.9 or newer).
+"""One deletion run every night, as an Airflow DAG (Airflow 3).
 
 The command, not the PapermillOperator: only the command checks the parameters, keeps values out of what is saved, and
-ends with the exit code of the verb that failed.
+ends with the exit code of the verb that failed. Install lifecycle in an environment of its own, not in Airflow's.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow import DAG
-from airflow.operators.bash import BashOperator
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
 
 with DAG(
     dag_id="lifecycle_purge",
@@ -22,6 +22,8 @@ with DAG(
 ) as dag:
     BashOperator(
         task_id="purge",
-        bash_command="lifecycle --workspace /srv/lifecycle/praxis run 50_purge --json --max-runtime 90m",
+        bash_command=(
+            "/opt/lifecycle/bin/lifecycle --workspace /srv/lifecycle/praxis run 50_purge --json --max-runtime 90m"
+        ),
         append_env=True,
     )
