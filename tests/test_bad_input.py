@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -406,6 +407,80 @@ def test_settings_that_cannot_be_followed_end_with_5(kind: str, command: Any, ta
     assert said.code == 5
     fact = sentence(said)
     assert ("did you mean 'time_zone'" in fact) == (kind == "an unknown key")
+
+
+# --- folders that cannot be written ---------------------------------------------------------------
+
+READ_ONLY = "mount --bind {at} {at} && mount -o remount,bind,ro {at}"
+FULL = "mount -t tmpfs -o size=64k none {at} && ! dd if=/dev/zero of={at}/fill bs=1k status=none 2>&-"
+"""Real ones, for root may write where the bits forbid it: in a namespace of its own, which ends with the call."""
+
+
+def may_mount() -> bool:
+    words = ["unshare", "--mount", "true"]
+    return bool(
+        os.getuid() == 0 and shutil.which("unshare") and subprocess.run(words, capture_output=True).returncode == 0
+    )
+
+
+def within(mount: str, at: Path, folder: str, *words: str) -> SimpleNamespace:
+    """Call the command line while one folder of the workspace is read-only, or full."""
+    script = f'{mount.format(at=at / folder)} && exec "$@"'
+    call = [sys.executable, "-m", "lifecycle.cli", "--workspace", str(at), *words]
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *call], capture_output=True, text=True)
+    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+CLOSED: dict[str, tuple[str, str, tuple[str, ...], int, str]] = {
+    "report": (READ_ONLY, "reports", ("report", "--no-second-opinion"), 4, "the disk is read-only"),
+    "report, full": (FULL, "reports", ("report", "--no-second-opinion"), 4, "no space left"),
+    "inspection": (READ_ONLY, "reports", ("report", "--inspection"), 4, "Read-only file system"),
+    "inspection, full": (FULL, "reports", ("report", "--inspection"), 4, "No space left"),
+    "plan": (READ_ONLY, "data", ("plan",), 4, "The folder data is read-only for this user"),
+    "purge": (READ_ONLY, "data", ("purge", "--as-of", "today"), 4, "The folder data is read-only for this user"),
+    "notebook": (READ_ONLY, "data", ("run", "50_purge"), 4, "The folder data is read-only for this user"),
+}
+
+
+@pytest.mark.skipif(not may_mount(), reason="NOT RUN: needs root, and the right to unshare mounts")
+@pytest.mark.parametrize("kind", CLOSED)
+def test_a_folder_that_cannot_be_written_is_one_sentence_and_4(kind: str, taken_in: Any) -> None:
+    """Nothing was deleted, nobody is told that the evidence is broken, and a hint says whom to ask."""
+    mount, folder, words, code, fact = CLOSED[kind]
+    before = rows(taken_in.path)
+    said = within(mount, taken_in.path, folder, *words)
+    assert said.code == code
+    assert fact in sentence(said)
+    assert rows(taken_in.path) == before
+    if words[0] in ("purge", "run"):
+        assert 'last_exit_code{workspace="workspace"} 4\n' in (taken_in.path / "reports/lifecycle.prom").read_text()
+
+
+@pytest.mark.skipif(not may_mount(), reason="NOT RUN: needs root, and the right to unshare mounts")
+@pytest.mark.parametrize("mount", [READ_ONLY, FULL])
+def test_a_purge_whose_status_file_cannot_be_written_says_so(mount: str, taken_in: Any, bench: Any) -> None:
+    """It deletes all the same; whoever watches the file would else take a good night for a missed one."""
+    bench.approve_standing("controller", max_rows=10_000, max_percent=100, until=bench.today)
+    if mount == READ_ONLY:
+        asked = within(mount, taken_in.path, "reports", "doctor", "--json")
+        assert "folder-read-only" in {
+            one["check"] for one in json.loads(asked.out)["findings"] if one["outcome"] == "failed"
+        }
+    said = within(mount, taken_in.path, "reports", "purge", "--as-of", "today", "--json")
+    assert (said.code, json.loads(said.out)["outcome"]) == (0, "sealed")
+    assert said.err.startswith("warning: reports/lifecycle.prom could not be written: ")
+    sentence(said)
+
+
+@pytest.mark.skipif(not may_mount(), reason="NOT RUN: needs root, and the right to unshare mounts")
+def test_somebody_hears_of_a_nightly_notebook_that_could_not_even_start(taken_in: Any) -> None:
+    """``reports/`` is read-only, so there is neither notebook nor status file: the message is all there is."""
+    settings = taken_in.path / "lifecycle.toml"
+    settings.write_text(settings.read_text().replace('webhook = ""', 'webhook = "http://127.0.0.1:9/"'))
+    said = within(READ_ONLY, taken_in.path, "reports", "run", "50_purge", "--json")
+    assert (said.code, json.loads(said.out)["outcome"]) == (4, "store")
+    assert "webhook could not be sent" in said.err
+    assert "The lock of the reports folder cannot be opened" in said.err
 
 
 # --- 200 MB in one line ---------------------------------------------------------------------------

@@ -11,16 +11,25 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lifecycle.errors import EvidenceError, Refused
+from lifecycle.errors import EvidenceError, LifecycleError, Refused
 
 _HOLDER = re.compile(rb"pid (\d{1,10}) since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\n")
 
 
 class FolderLock:
-    """``flock`` on a file; the same thread may enter again, every other user is refused at once."""
+    """``flock`` on a file; the same thread may enter again, every other user is refused at once.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : Path
+        The file; made where it is missing.
+    broken : type of LifecycleError, optional
+        What it means that the file cannot be used; else that the evidence is broken.
+    """
+
+    def __init__(self, path: Path, broken: type[LifecycleError] = EvidenceError) -> None:
         self._path = path
+        self._broken = broken
         self._depth = 0
         self._owner = 0
 
@@ -32,7 +41,7 @@ class FolderLock:
         ------
         Refused
             Somebody else holds it; the fact names the process and since when.
-        EvidenceError
+        EvidenceError, or ``broken``
             The lock file cannot be opened, or a link lies in its place.
         """
         if self._depth and self._owner == threading.get_ident():
@@ -54,7 +63,7 @@ class FolderLock:
         try:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise EvidenceError(
+            raise self._broken(
                 f"The lock of the {self._path.parent.name} folder cannot be opened ({error.strerror}).",
                 "Look after the rights of the folder; a link in the place of .lock is refused.",
             ) from error
@@ -74,7 +83,7 @@ class FolderLock:
             ) from error
         except OSError as error:
             os.close(handle)
-            raise EvidenceError(
+            raise self._broken(
                 f"The lock of the {self._path.parent.name} folder cannot be taken ({error.strerror}).",
                 "Look after the disk (space, rights, health), then run the same command again.",
             ) from error

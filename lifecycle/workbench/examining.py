@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -161,6 +162,16 @@ def _ours(root: Path, path: Path) -> bool:
     return top in _OUR_FOLDERS or top.startswith((".", "evidence-"))
 
 
+def _folders(workspace: Workspace) -> Iterator[Problem]:
+    """Ask for the right to write, as this user: a disk that was mounted again after a fault is often read-only."""
+    folders = {"data": workspace.path / "data", "reports": workspace.path / "reports"}
+    folders["evidence"] = workspace.evidence_path
+    bad = [name for name, path in folders.items() if path.is_dir() and not os.access(path, os.W_OK)]
+    if bad:
+        hint = f"no run can take place: give the user who runs lifecycle the right to write {', '.join(bad)}"
+        yield "folder-read-only", Severity.ERROR, len(bad), hint
+
+
 def _space(workspace: Workspace) -> Iterator[Problem]:
     store = workspace.path / "data" / "lifecycle.duckdb"
     if store.is_file() and shutil.disk_usage(store.parent).free < 2 * store.stat().st_size:
@@ -178,5 +189,6 @@ _CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
     "rows-due-today": _due,
     "standing-approval": _approval,
     "files": _unregistered,
+    "folders": _folders,
     "disk-space": _space,
 }

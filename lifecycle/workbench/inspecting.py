@@ -13,12 +13,13 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from lifecycle.deletion import documents as doc
-from lifecycle.errors import EvidenceError, UsageError
+from lifecycle.errors import EvidenceError, StoreError
 from lifecycle.ledger import verify as verifier
 from lifecycle.model import Ledger, as_json
 from lifecycle.workbench import facts, inspection_words
@@ -38,7 +39,7 @@ def write_inspection(workspace: Workspace) -> Path:
     ------
     EvidenceError
         A link or a device lies among the evidence: nothing is packed that is not a plain file.
-    UsageError
+    StoreError
         It cannot be written.
     """
     ledger = workspace.ledger()
@@ -51,9 +52,11 @@ def write_inspection(workspace: Workspace) -> Path:
             _pack(workspace, ledger, temporary)
             os.replace(temporary, path)
         except OSError as error:
-            raise UsageError(f"The ZIP cannot be written: {error.strerror}.", "look after reports/") from None
+            fact = f"The ZIP cannot be written: {error.strerror}."
+            raise StoreError(fact, "see to the folder reports, then: lifecycle report --inspection") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
     return path
 
 

@@ -18,6 +18,7 @@ Parameter = str | int | float | bool
 
 _TYPES: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_LIKE = {str: "TEXT", int: "NUMBER", float: "NUMBER", bool: "true|false"}
 _PATHS = ("workspace", "files", "key")
 _DAYS = ("as_of", "until")
 
@@ -97,7 +98,9 @@ def _typed(name: str, value: Parameter, kind: type) -> Parameter:
         else:
             read = kind(value)
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"The parameter {name} is not of the type {kind.__name__}.", f"-p {name} VALUE") from None
+        raise UsageError(
+            f"The parameter {name} is not of the type {kind.__name__}.", f"-p {name} {_LIKE[kind]}"
+        ) from None
     if not str(read).isprintable():
         raise UsageError(f"The parameter {name} holds what cannot be printed.", f"-p {name} VALUE")
     return read

@@ -118,7 +118,7 @@ class NotebookVerbs:
         path, workspace = found(self._workspace, notebook), self._workspace
         chosen = checked(declared(path), {**(parameters or {}), **more}, workspace)
         seconds = None if max_runtime is None else parse_runtime(max_runtime)
-        with _alone(workspace, path.stem):
+        with _heard(workspace, path), _alone(workspace, path.stem):
             target = workspace.path / "reports" / f"{path.stem}-{workspace.now():%Y%m%dT%H%M%SZ}.ipynb"
             if target.exists():
                 target = target.with_stem(f"{target.stem}-{token_hex(2)}")
@@ -187,8 +187,20 @@ class _Shelf:
 
 
 @contextmanager
+def _heard(workspace: Workspace, path: Path) -> Iterator[None]:
+    """Tell people of a purge that could not even start, because ``reports/`` cannot be written to."""
+    try:
+        yield
+    except StoreError as error:
+        if purges(path):
+            with suppress(Exception):
+                status.after(workspace, error.exit_code)
+        raise
+
+
+@contextmanager
 def _alone(workspace: Workspace, name: str) -> Iterator[None]:
-    lock = FolderLock(workspace.path / "reports" / f".{name}.lock")
+    lock = FolderLock(workspace.path / "reports" / f".{name}.lock", StoreError)
     with lock.held() if (workspace.path / "reports").is_dir() else _no_folder():
         yield
 

@@ -7,6 +7,7 @@ times of runs only. What could not be read is left out rather than repeated from
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, time, timedelta
@@ -57,6 +58,8 @@ def told(purge: Callable[P, Purged]) -> Callable[P, Purged]:
 def after(workspace: Workspace, exit_code: int, *, silent: bool = False) -> Mapping[str, float]:
     """Tell people (unless ``silent``) and write the status file after a purge that ended with ``exit_code``.
 
+    A file that cannot be written is a warning on standard error: its reader would take the run for a missed one.
+
     Returns
     -------
     mapping of str to float
@@ -72,7 +75,12 @@ def after(workspace: Workspace, exit_code: int, *, silent: bool = False) -> Mapp
             reached = False
     if reached is not None and not silent:
         samples.append(("notice_failed", "Whether somebody could not be told of that purge.", not reached))
-    _write(workspace, samples)
+    try:
+        _write(workspace, samples)
+    except OSError as error:
+        if not silent:
+            print(f"warning: reports/{FILE_NAME} could not be written: {error.strerror}.\n\nhint: see to the folder "
+                  "reports; the run itself is not touched by this", file=sys.stderr)  # fmt: skip
     return numbers
 
 
@@ -96,7 +104,8 @@ def _write(workspace: Workspace, samples: Iterable[_Sample]) -> None:
         new.chmod(0o644)
         new.replace(path)
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def _samples(workspace: Workspace, exit_code: int) -> Iterator[_Sample]:

@@ -48,15 +48,29 @@ def opened(path: Path, *, wait_seconds: float = 10, read_only: bool = False) -> 
     Raises
     ------
     StoreError
-        Missing, a symbolic link, in use by another process, of a newer version, or not a DuckDB file.
+        Missing, a symbolic link, in use by another process, of a newer version, or not a DuckDB file; or it is to be
+        changed, and it or its folder is read-only.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise StoreError(f"The store {path.name} is not a plain file.", "put the DuckDB file itself there")
     if not path.exists():
         raise StoreError(f"The store {path.name} is missing.", "lifecycle init DIR, or bring the file back")
+    if not read_only:
+        _need_rights(path)
     with _opened(path, wait_seconds=wait_seconds, read_only=read_only) as connection:
         _refuse_newer(connection, path)
         yield connection
+
+
+def _need_rights(path: Path) -> None:
+    """Refuse what may not be written in words; DuckDB would say it late, or as if the file were none of its own."""
+    for one in (path.parent, path):
+        if not os.access(one, os.W_OK):
+            kind = "folder" if one.is_dir() else "store"
+            raise StoreError(
+                f"The {kind} {one.name} is read-only for this user, and every verb but serve writes there.",
+                f"give the user who runs lifecycle the right to write {one.name}; to look only: lifecycle serve",
+            )
 
 
 @contextmanager
