@@ -47,8 +47,8 @@ def read_contract(path: Path) -> Contract:
     Raises
     ------
     ConfigurationError
-        Unreadable, a symbolic link, a typo (with line, column and the nearest known word), a field that states diagnosis,
-        complaint or insurance, a pattern that cannot be used, or a retention longer than 90 days.
+        Unreadable, a symbolic link, a typo (with line, column and the nearest known word), a field that states
+        diagnosis, complaint or insurance, a pattern that cannot be used, or a retention longer than 90 days.
     """
     if path.is_symlink():
         raise ConfigurationError(f"{path.name} is a symbolic link.", "put the file itself into contracts/")

@@ -151,7 +151,7 @@ def test_a_contract_is_read_from_disk_with_the_digest_of_its_bytes(tmp_path: Pat
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_contract(tmp_path)
     (tmp_path / "linked.odcs.yaml").symlink_to(file)
-    with pytest.raises(ConfigurationError, match="linked.odcs.yaml is a symbolic link"):
+    with pytest.raises(ConfigurationError, match="is a symbolic link"):
         read_contract(tmp_path / "linked.odcs.yaml")
 
 
