@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecycle.errors import ConfigurationError, Refused
+from lifecycle.errors import ConfigurationError, Refused, UsageError
 from lifecycle.ledger.signing import merged_signers
 from lifecycle.ledger.verify import verify
 from lifecycle.workbench import Workbench
@@ -102,9 +102,9 @@ def test_without_the_file_an_approval_needs_no_signature(wb: Workbench, key: Pat
 
 def test_an_unsigned_approval_is_refused(wb: Workbench, key: Path) -> None:
     """Exit code 6, nothing was deleted, and a new plan can be signed."""
-    allow(wb, ("controller", key))
     run_id = wb.plan("today").run_id
     assert not wb.approve(run_id, "controller").signed
+    allow(wb, ("controller", key))
     with pytest.raises(Refused, match="is not signed, and approvals/allowed_signers asks for it") as refused:
         wb.purge(run_id)
     assert "--key" in refused.value.hint
@@ -114,20 +114,51 @@ def test_an_unsigned_approval_is_refused(wb: Workbench, key: Path) -> None:
     assert wb.purge(second).deleted == 1
 
 
-def test_another_persons_key_is_refused(wb: Workbench, key: Path, tmp_path: Path) -> None:
-    """A signature is there, but not by anybody who may."""
+@pytest.mark.parametrize("by", ["nobody", "stranger", "other role", "no file"])
+@pytest.mark.parametrize("standing", [False, True], ids=["run", "standing"])
+def test_an_approval_that_could_never_count_is_not_written(
+    wb: Workbench, key: Path, tmp_path: Path, by: str, standing: bool
+) -> None:
+    """Files are written once: it would be in the way of the right signature, and of a night."""
     allow(wb, ("controller", key))
     run_id = wb.plan("today").run_id
+
+    def approve(role: str, signer: Path | None) -> bool:
+        if standing:
+            limits = {"max_rows": 9, "max_percent": 90.0, "until": "2026-12-31"}
+            return wb.approve_standing(role, key=signer, **limits).signed  # type: ignore[arg-type]
+        return wb.approve(run_id, role, key=signer).signed
+
+    signer = {"nobody": None, "stranger": new_key(tmp_path, "stranger"), "no file": tmp_path / "none"}.get(by, key)
+    with pytest.raises((Refused, UsageError), match=r"allowed_signers|not a file"):
+        approve("delegate" if by == "other role" else "controller", signer)
+    assert [path.name for path in (wb.path / "evidence/runs" / run_id).iterdir()] == ["1-plan.json"]
+    assert [path.name for path in (wb.path / "approvals").iterdir()] == ["allowed_signers"]
+    assert approve("controller", key)
+
+
+def test_a_signature_that_comes_too_late_is_said(wb: Workbench, key: Path) -> None:
+    """An approval without one is not signed afterwards, and does not look as if it were."""
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller")
+    with pytest.raises(Refused, match="approved already, without a signature"):
+        wb.approve(run_id, "controller", key=key)
+
+
+def test_another_persons_key_is_refused(wb: Workbench, key: Path, tmp_path: Path) -> None:
+    """A signature is there, but not by anybody who may."""
+    run_id = wb.plan("today").run_id
     wb.approve(run_id, "controller", key=new_key(tmp_path, "stranger"))
+    allow(wb, ("controller", key))
     with pytest.raises(Refused, match="is not signed by a key that approvals/allowed_signers names for controller"):
         wb.purge(run_id)
 
 
 def test_a_key_of_another_role_is_refused(wb: Workbench, key: Path) -> None:
     """The delegate's key does not speak for the controller."""
-    allow(wb, ("delegate", key))
     run_id = wb.plan("today").run_id
     wb.approve(run_id, "controller", key=key)
+    allow(wb, ("delegate", key))
     with pytest.raises(Refused, match="names for controller"):
         wb.purge(run_id)
     second = wb.plan("today").run_id
@@ -168,9 +199,9 @@ def test_a_signature_for_another_purpose_is_refused(wb: Workbench, key: Path) ->
 @pytest.mark.parametrize("case", ["signed", "unsigned", "stranger", "edited"])
 def test_a_standing_approval_is_held_to_the_same(wb: Workbench, key: Path, tmp_path: Path, case: str) -> None:
     """Its signature lies beside it in approvals/, and is verified in every night that it covers."""
-    allow(wb, ("controller", key))
     by = {"unsigned": None, "stranger": new_key(tmp_path, "stranger")}.get(case, key)
     given = wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=by)
+    allow(wb, ("controller", key))
     assert given.path is not None
     if case == "edited":
         given.path.write_bytes(given.path.read_bytes().replace(b'"maxRows": 9', b'"maxRows": 99'))

@@ -160,7 +160,7 @@ class DeletionRuns:
         Raises
         ------
         Refused
-            The role may not approve, or the run has been carried out already.
+            The role may not approve, the signature is not one of those allowed, or the run has begun already.
         """
         refuse_role(role)
         plan = self.read_plan(run_id)
@@ -180,6 +180,10 @@ class DeletionRuns:
             signed=sign is not None,
         )
         signature = sign(approval.to_bytes()) if sign else None
+        # Written once, an approval that can never count would be in the way of one that can.
+        doubt = self._signers.doubt(role, approval.to_bytes(), signature) if self._signers and not standing else ""
+        if doubt:
+            raise Refused(f"This approval {doubt}", f"lifecycle approve {run_id} --role {role} --key SSHKEY")
         self._ledger.write_once(run_id, doc.APPROVAL, approval.to_bytes())
         if signature is not None:
             self._ledger.write_once(run_id, doc.SIGNATURE, signature)

@@ -12,7 +12,7 @@ from lifecycle import __version__
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
-from lifecycle.errors import UsageError
+from lifecycle.errors import Refused, UsageError
 from lifecycle.model import Hold
 from lifecycle.workbench import approvals, progress, purging, verifying, workspace
 from lifecycle.workbench.documents import DocumentVerbs
@@ -179,10 +179,13 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         Raises
         ------
         Refused
-            The role may not approve, or the run has begun.
+            The role may not approve, the signature does not count, the run has begun or is approved unsigned already.
         """
         sign = None if key is None else partial(approvals.signature, key=Path(key))
-        approval = self._runs().approve(run_id, role, secrets.token_hex(16), sign=sign)
+        runs = self._workspace.runs(__version__, signers=approvals.AllowedSigners.of(self._workspace))
+        approval = runs.approve(run_id, role, secrets.token_hex(16), sign=sign)
+        if key is not None and not approval.signed:
+            raise Refused(f"Run {run_id} is approved already, without a signature; that stays.", "lifecycle plan")
         return Approved(run_id, approval.plan_sha256, approval.signed, approval.role)
 
     def approve_standing(

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from lifecycle.deletion.documents import StandingApproval
-from lifecycle.errors import ConfigurationError, UsageError
+from lifecycle.errors import ConfigurationError, Refused, UsageError
 from lifecycle.ledger import signing
 from lifecycle.workbench.workspace import Workspace
 
@@ -89,16 +89,28 @@ class AllowedSigners:
 
 
 def write_standing(workspace: Workspace, approval: StandingApproval, key: Path | None) -> Path:
-    """Write a standing approval, once, and sign it where a key is given."""
+    """Write a standing approval, once, and sign it where a key is given.
+
+    Raises
+    ------
+    Refused
+        The workspace names who may sign, and this is none of their signatures.
+    """
+    data = approval.to_bytes()
+    signed = None if key is None else signature(data, key)
+    signers = AllowedSigners.of(workspace)
+    doubt = signers.doubt(approval.role, data, signed) if signers else ""
+    if doubt:
+        raise Refused(f"This standing approval {doubt}", "lifecycle approve --standing ... --key SSHKEY")
     stamp = approval.approved_at.strftime("%Y%m%dT%H%M%S")
     path = workspace.approvals_path / f"standing-{stamp}-{approval.nonce[:8]}.json"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.write(approval.to_bytes())
+        stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-    if key is not None:
-        path.with_name(path.name + ".sig").write_bytes(signature(approval.to_bytes(), key))
+    if signed is not None:
+        path.with_name(path.name + ".sig").write_bytes(signed)
     return path
 
 

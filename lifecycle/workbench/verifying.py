@@ -42,7 +42,7 @@ _OPTIONAL = "run signatures and stamps hold"
 
 
 def _facts(line: str) -> str:
-    return " ".join(part.strip() for part in line.splitlines()[1:])
+    return "; ".join(part.strip() for part in line.splitlines()[1:])
 
 
 def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
