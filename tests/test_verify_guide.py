@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from lifecycle.ledger import verify
+from lifecycle.ledger import stamps, verify
 from lifecycle.workbench import Workbench
 
 pytestmark = pytest.mark.slow
@@ -34,6 +36,7 @@ SAYS = {
     "proof": "The record is in the log.\nSignature Verified Successfully",
     "plan": "It is this plan.",
     "approval": 'Good "deletion-approval" signature for controller',
+    "stamp": "Verification: OK",
     "bound": "These rows were planned.",
     "go": "leaves, 4 proofs",
 }
@@ -68,6 +71,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(wb.path / "evidence/checkpoint", desk / "kept-checkpoint")
     for _ in range(3):
         wb.purge(as_of="today")
+    with authority(desk) as url:
+        assert stamps.ask(wb._workspace.ledger(), url, desk / "ca.pem") == 4
     shutil.copytree(wb.path / "evidence", desk / "evidence", ignore=shutil.ignore_patterns(".lock"))
     shutil.copy(str(verify.__file__), desk / "verify.py")
     shutil.copy(wb.path / "evidence/log.vkey", desk)
@@ -81,6 +86,21 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (desk / "bin/python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (desk / "bin/python3").chmod(0o755)
     return desk
+
+
+@contextmanager
+def authority(desk: Path) -> Iterator[str]:
+    """What ``make tsa`` starts; its certificate lies on the desk afterwards."""
+    keys = desk.parent / "tsa"
+    call = [sys.executable, str(ROOT / "tests/ledger/tsa.py"), str(keys)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            settings = dict(re.findall(r'(\w+) = "(.*)"', server.stdout.readline() + server.stdout.readline()))
+            shutil.copy(settings["timestamp_ca"], desk / "ca.pem")
+            yield settings["timestamp_url"]
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
@@ -130,6 +150,8 @@ def test_go_accepts_the_log(desk: Path) -> None:
         ("plan", f"{RUN}/1-plan.json"),
         ("approval", f"{RUN}/2-approval.json"),
         ("approval", "evidence/allowed_signers"),
+        ("stamp", f"{RUN}/6-record.json.tlog-proof"),
+        ("stamp", "ca.pem"),
         ("bound", f"{RUN}/tombstones.txt"),
         ("bound", "tombstone-2026-08-01-a.key"),
     ],
