@@ -182,6 +182,18 @@ def test_no_program_that_verify_calls_inherits_the_seed(bench: Workbench, monkey
     assert there == [False]
 
 
+def test_doctor_names_a_seed_that_was_left_in_its_file(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who moves it into the environment wants it nowhere else; nobody notices a file that is not read."""
+    path, seed = bench.path / FILE_NAME, bench.path / "keys/log.seed"
+    assert "seed-also-a-file" not in found(bench)
+    path.write_text(path.read_text().replace('seed = "file"', 'seed = "env:LOG_SEED"', 1))
+    monkeypatch.setenv("LOG_SEED", b64encode(seed.read_bytes()).decode())
+    bench = Workbench.open(bench.path)
+    assert found(bench)["seed-also-a-file"] == "failed"
+    seed.unlink()
+    assert "seed-also-a-file" not in found(bench)
+
+
 # --- the second holder -----------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from lifecycle import __version__
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import stamps
-from lifecycle.ledger.keys import NEXT_SEED
+from lifecycle.ledger.keys import NEXT_SEED, SEED
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
@@ -73,6 +73,10 @@ def _evidence(workspace: Workspace) -> Iterator[Problem]:
         yield "keys-readable", Severity.ERROR, 1, f"chmod 700 {workspace.settings.ledger.keys}"
     if (workspace.keys_path / NEXT_SEED).exists():
         yield "rotation-unfinished", Severity.WARNING, 1, "lifecycle key rotate finishes it"
+    where = workspace.settings.ledger
+    if where.seed != "file" and (workspace.keys_path / SEED).exists():
+        hint = f"{where.keys}/{SEED} is used no more: remove it once its new place is proved"
+        yield "seed-also-a-file", Severity.WARNING, 1, hint
 
 
 def _stamps(workspace: Workspace) -> Iterator[Problem]:
