@@ -311,8 +311,28 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"key '{where}' is missing."
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        message = f"expected {_FORMS[next(part for part in reversed(first['loc']) if isinstance(part, str))]}"
     return f"{where}: {message}." if where else f"{message}."
 
+
+_FROM_ELSEWHERE = '"env:NAME" or "command:PROGRAM ARGS"'
+_FORMS = {
+    "confirmation_sha256": "64 lower-case hex digits",
+    "origin": 'a name of 3 to 200 characters without blanks and "+"',
+    "seed": f'"file", {_FROM_ELSEWHERE}',
+    "next_seed": _FROM_ELSEWHERE,
+    "second_holder": '"command:PROGRAM ARGS"',
+    "timestamp_url": "an address with http:// or https://",
+    "webhook": "an address with http:// or https://",
+    "webhook_secret": _FROM_ELSEWHERE,
+    "smtp": "smtp://HOST:PORT or smtps://HOST:PORT",
+    "smtp_secret": _FROM_ELSEWHERE,
+    "mail_from": "an e-mail address",
+    "mail_to": "an e-mail address",
+    "escalate_to": "an e-mail address",
+}
+"""What a key with a pattern is to look like: nobody wants to read the pattern."""
 
 _TABLES: dict[str, type[_Table]] = {
     "": Settings,

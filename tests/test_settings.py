@@ -151,11 +151,19 @@ def test_a_shorter_period_is_allowed(tmp_path: Path, period: str) -> None:
         ('kind = "managed"', 'kind = "certain"', "kind"),
         ("plan_days = 7", "plan_days = 0", "plan_days"),
         ('perspective = "provider"', 'perspective = "patient"', "perspective"),
+        ('seed = "file"', 'seed = "comand:x"', 'seed: expected "file", "env:NAME" or "command:PROGRAM ARGS".'),
+        ("mail_to = []", 'mail_to = ["nobody"]', "mail_to.0: expected an e-mail address."),
     ],
 )
 def test_a_value_that_cannot_be_followed_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
     """Each with the key, and what was close."""
     refused(tmp_path, changed(old, new), words)
+
+
+def test_no_key_is_explained_by_a_regular_expression() -> None:
+    """Each with a pattern has words for it."""
+    keys = [one for table in TABLES.values() for one in table.model_json_schema()["properties"].items()]
+    assert {name for name, schema in keys if "'pattern'" in str(schema)} == set(settings._FORMS)
 
 
 def test_the_workspace_itself_is_a_place(tmp_path: Path) -> None:
