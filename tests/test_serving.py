@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,31 @@ def test_two_may_look_at_once_and_a_writer_waits_for_them(taken_in: TakenIn) -> 
     assert "in use by another process" in said["write"].stderr
     with opened(store) as db:
         assert db.sql("SELECT count(*) FROM events").fetchall()[0][0] > 0
+
+
+def test_a_look_does_not_open_the_store_once_a_run(taken_in: TakenIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs there are: once for all that is shown, once for the check; the verifier a fixed few times."""
+    from lifecycle.stores.embedded import store
+
+    wb = Workbench.open(taken_in.path)
+    for _ in range(3):
+        plan = wb.plan("today")
+        if plan.due:
+            wb.approve(plan.run_id, "controller")
+        wb.purge(plan.run_id)
+    assert wb.verify().outcome == "passed"
+    opens, real = [0], store.opened
+
+    def counted(*given: Any, **more: Any) -> Any:
+        opens[0] += 1
+        return real(*given, **more)
+
+    monkeypatch.setattr(store, "opened", counted)
+    desk = ServedDesk([taken_in.path])
+    desk.look(1)
+    assert opens == [2]
+    desk.page(1, "verify", "de")
+    assert opens == [3]
 
 
 def test_an_unchanged_workspace_is_not_looked_at_again(taken_in: TakenIn) -> None:

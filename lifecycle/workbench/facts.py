@@ -81,10 +81,17 @@ def read_run(ledger: Ledger, run_id: str) -> RunState:
 
 
 def gather(
-    workspace: Workspace, run_id: str | None, findings: tuple[Finding, ...], as_of: date, *, planned: bool = False
+    workspace: Workspace,
+    run_id: str | None,
+    findings: tuple[Finding, ...],
+    as_of: date,
+    *,
+    planned: bool = False,
+    live: bool = False,
 ) -> Facts:
     """Gather the facts of one run (at its ``asOf``), or of the workspace at ``as_of`` where there is no run.
 
+    With ``live`` whatever does not belong to the run, such as overdue rows and places, is told as of ``as_of``.
     A run that was planned, but never begun, has facts only where ``planned`` allows it: after a purge that failed.
 
     Raises
@@ -96,7 +103,7 @@ def gather(
     run = read_run(ledger, run_id) if run_id else None
     if run and run.outcome == "planned" and not planned:
         raise UsageError(f"Run {run_id} was planned, but not carried out.", f"lifecycle purge {run_id}")
-    as_of = run.plan.as_of if run else as_of
+    as_of = run.plan.as_of if run and not live else as_of
     settings = workspace.settings
     rules = {name: settings.rule(name) for name in sorted(settings.rules)}
     limits = workspace.cutoffs(as_of)

@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lifecycle import __version__
 from lifecycle.errors import LifecycleError, UsageError
 from lifecycle.mail.templates import load_templates
-from lifecycle.model import Facts, Finding, Outcome, Severity
+from lifecycle.model import Finding, Outcome, Severity
 from lifecycle.report.desk import pages
 from lifecycle.report.desk.terms import Desk, Front, HoldNote, Line, Step, TemplateNote, Verified
 from lifecycle.workbench import documents, facts, falling_due, history, previewing, verifying, visits
@@ -97,11 +97,12 @@ class ServedDesk:
         with one.at_work:
             try:
                 workspace = self._opened(one.path)
-                self._see(one, guarded(_seen)(workspace, one, None), workspace)
+                self._see(one, guarded(_seen)(workspace, one), workspace)
                 from lifecycle.workbench.checking import check_store  # slow to import
 
                 found = guarded(check_store)(workspace, None).findings
-                self._see(one, guarded(_seen)(workspace, one, found), workspace)
+                # What changed meanwhile is another state, and looked at next.
+                self._see(one, guarded(_checked)(workspace, one, found), workspace)
                 one.trouble = ""
             except LifecycleError as error:
                 one.desk, one.trouble = None, error.fact
@@ -207,40 +208,35 @@ def serve(
     desk.serve(served, port=port, token=token, told=told)
 
 
-def _seen(workspace: Workspace, one: _Watched, findings: tuple[Finding, ...] | None) -> Desk:
+def _seen(workspace: Workspace, one: _Watched) -> Desk:
+    """Look at everything but the findings, which take their time."""
     ledger, today = workspace.ledger(), workspace.today
-    found = (_CHECKING,) if findings is None else findings
-    latest = facts.latest_run(ledger)
-    now = facts.gather(workspace, None, found, today)
-    said = _as_of_now(facts.gather(workspace, latest, found, today), now) if latest else now
-    said = history.with_past(workspace, said, compare=False)
-    seen = visits.seen_now(workspace, said)
-    return Desk(
-        facts=said,
-        number=one.number,
-        checked_at=None if findings is None else _local(workspace, workspace.now()),
-        soon=falling_due.falling_due(workspace, today),
-        visited_at=_local(workspace, one.before.at) if one.before else None,
-        changes=visits.changes(one.before, seen) if one.before and findings is not None else (),
-        lost_leaves=visits.lost_leaves(one.before, seen) if one.before else 0,
-        runs=tuple(documents.run_note(facts.read_run(ledger, run)) for run in reversed(ledger.runs())),
-        holds=tuple(_holds(workspace)),
-        templates=tuple(_templates(workspace)),
-    )
+    with workspace.store.kept_open():
+        said = facts.gather(workspace, facts.latest_run(ledger), (_CHECKING,), today, live=True)
+        said = history.with_past(workspace, said, compare=False)
+        return Desk(
+            facts=said,
+            number=one.number,
+            soon=falling_due.falling_due(workspace, today),
+            visited_at=_local(workspace, one.before.at) if one.before else None,
+            lost_leaves=visits.lost_leaves(one.before, visits.seen_now(workspace, said)) if one.before else 0,
+            runs=tuple(documents.run_note(facts.read_run(ledger, run)) for run in reversed(ledger.runs())),
+            holds=tuple(_holds(workspace)),
+            templates=tuple(_templates(workspace)),
+        )
+
+
+def _checked(workspace: Workspace, one: _Watched, findings: tuple[Finding, ...]) -> Desk:
+    """Return what was seen, with what the check found in the same state."""
+    assert one.desk is not None
+    said = replace(one.desk.facts, findings=findings)
+    changes = visits.changes(one.before, visits.seen_now(workspace, said)) if one.before else ()
+    return replace(one.desk, facts=said, checked_at=_local(workspace, workspace.now()), changes=changes)
 
 
 def _local(workspace: Workspace, moment: datetime) -> datetime:
     """A point in time on the clock of whoever looks."""
     return moment.astimezone(workspace.settings.zone)
-
-
-def _as_of_now(said: Facts, now: Facts) -> Facts:
-    """The latest run, with everything that does not belong to the run as it stands today."""
-    fresh: dict[str, Any] = {
-        name: getattr(now, name)
-        for name in ("as_of", "overdue", "places", "tasks", "oldest_age_days", "catalogue", "age_weeks", "due_weeks")
-    }
-    return replace(said, **fresh)
 
 
 def _holds(workspace: Workspace) -> Iterator[HoldNote]:

@@ -11,7 +11,7 @@ from lifecycle.errors import LifecycleError
 from lifecycle.ledger.log import Log
 from lifecycle.ledger.verify import verify as verify_evidence
 from lifecycle.ledger.years import chain
-from lifecycle.model import Outcome
+from lifecycle.model import Ledger, Outcome
 from lifecycle.workbench.results import EvidenceCheck, VerifyResult
 from lifecycle.workbench.workspace import Workspace
 
@@ -70,6 +70,11 @@ def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
 
 def _stores(workspace: Workspace) -> list[EvidenceCheck]:
     ledger = workspace.ledger()
+    with workspace.store.kept_open():
+        return _compared(workspace, ledger)
+
+
+def _compared(workspace: Workspace, ledger: Ledger) -> list[EvidenceCheck]:
     recorded = {run: ledger.read(run, doc.DELETED) for run in ledger.runs() if doc.DELETED in ledger.listing(run)}
     marked = workspace.store.runs()
     # A restored store knows nothing of later runs; the record of the restore run, which names them, explains it.

@@ -265,9 +265,10 @@ class EmbeddedStore:
         """Return every hold with the number of rows it concerns."""
         with self._opened() as db:
             rows = db.sql(
-                "SELECT h.*, (SELECT count(*) FROM appointments e WHERE e.appointment_uid = h.appointment_uid) + "
-                "(SELECT count(*) FROM events e WHERE e.appointment_uid = h.appointment_uid) "
-                "FROM _holds h ORDER BY number"
+                "SELECT h.*, coalesce(n, 0) FROM _holds h LEFT JOIN (SELECT appointment_uid, count(*) AS n FROM "
+                "(SELECT appointment_uid FROM appointments UNION ALL SELECT appointment_uid FROM events) "
+                "WHERE appointment_uid IN (SELECT appointment_uid FROM _holds) GROUP BY 1) USING (appointment_uid) "
+                "ORDER BY number"
             ).fetchall()
         return tuple(Hold(*row) for row in rows)
 
