@@ -6,6 +6,7 @@ away and the table stays. Colours are JupyterLab's own variables, so that its th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
@@ -48,9 +49,13 @@ _INK, _QUIET = "var(--jp-content-font-color1, currentColor)", "var(--jp-content-
 _RULE, _SHEET = "var(--jp-border-color2, #8886)", "var(--jp-layout-color2, #8881)"
 _CELL = f"padding:.3em .6em .3em 0;border-bottom:1px solid {_RULE};vertical-align:top;color:{_INK}"
 
+_JOINTS = re.compile("(?<=[a-zäöüß]{8})(?=nummer)|(?<=arzt)(?=konsultation)")
+"""Where the longest words may be divided: few browsers know German, and the last column would be cut."""
+
 _FILTER = (
     "const q=this.value.toLowerCase();"
-    "for(const r of this.parentElement.querySelectorAll('tbody tr'))r.hidden=!r.textContent.toLowerCase().includes(q)"
+    "for(const r of this.parentElement.querySelectorAll('tbody tr'))"
+    "r.hidden=!r.textContent.replaceAll('\\xad','').toLowerCase().includes(q)"
 )
 _SORT = (
     "const h=this.parentElement,t=h.closest('table').tBodies[0],i=h.cellIndex,"
@@ -152,7 +157,7 @@ def _cell(name: str, value: Any, say: Speech) -> str:
     text = _said(name, value, say)
     raw = value if _figure(value) else text
     style = f"{_CELL};text-align:{'right' if _figure(value) else 'left'}"
-    shown = escape(text)
+    shown = escape(_JOINTS.sub("\u00ad", text))
     if name == "outcome":
         style += ";white-space:nowrap"
     if name == "outcome" and str(value) in _MARKS:

@@ -211,6 +211,7 @@ _STYLE = (
     ".lifecycle-page .number{display:none}"
     ".lifecycle-page .mark{display:inline-flex;gap:.35em;align-items:center;font-size:.85em}"
     ".lifecycle-page .shape{width:1em;height:1em;flex:none}"
+    ".lifecycle-page figure{margin:.6em 0}"
     ".lifecycle-page .drawing{max-width:100%;height:auto;display:block}"
     ".lifecycle-page svg .label,.lifecycle-page svg .line{fill:var(--jp-content-font-color1,currentColor)}"
     ".lifecycle-page svg .grid{stroke:var(--jp-border-color2,#8886)}"

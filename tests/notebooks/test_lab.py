@@ -109,6 +109,7 @@ def test_the_review_runs_from_top_to_bottom_and_looks_right(
         assert sum(value in shown for value in secret if len(value) > 3) == 0
         for theme in ("Light", "Dark"):
             look(page, theme, Path(os.environ.get("LIFECYCLE_SCREENSHOTS") or tmp_path))
+        use_a_table(page)
         assert foreign == []
         browser.close()
 
@@ -144,9 +145,38 @@ def look(page: Any, theme: str, folder: Path) -> None:
         page.mouse.wheel(0, 500)
         page.wait_for_timeout(300)
     chart.scroll_into_view_if_needed()
-    cell = page.locator(".jp-OutputArea-output td").first
-    assert contrast(cell) > 4.5, theme
+    for what in ("td[data-value]", "th button", ".lifecycle-page figcaption", "details summary"):
+        assert contrast(page.locator(f".jp-OutputArea-output {what}").first) > 4.5, (theme, what)
+    assert page.evaluate(CUT_OFF) == []
     page.screenshot(path=str(folder / f"notebook-review-{theme.lower()}.png"))
+
+
+CUT_OFF = """[...document.querySelectorAll('.jp-OutputArea-output')]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.scrollWidth - one.clientWidth)"""
+"""By how many pixels an output is wider than its place, for each that is."""
+
+
+def use_a_table(page: Any) -> None:
+    """Search for a word that can be divided, then sort by number, smallest and largest first, as a reader would."""
+    search = page.locator(".jp-OutputArea-output input[type=search]").first
+    table = page.locator(".jp-OutputArea-output div:has(> input[type=search]) > table").first
+    rows, visible = table.locator("tbody tr"), table.locator("tbody tr:visible")
+    everything = rows.count()
+    search.fill("krankenversichertennummer")
+    assert 0 < visible.count() < everything
+    assert {text.replace("\u00ad", "").split()[0] for text in visible.all_inner_texts()} == {
+        "Krankenversichertennummer"
+    }
+    search.fill("")
+    assert visible.count() == everything
+    head = table.get_by_role("button", name="Anzahl")
+    for order in ("ascending", "descending"):
+        head.click()
+        told = "(rows) => rows.map((row) => Number(row.cells[2].dataset.value))"
+        numbers = rows.evaluate_all(told)
+        assert numbers == sorted(numbers, reverse=order == "descending")
+        assert len(set(numbers)) > 1
+        assert table.locator("th[aria-sort]").get_attribute("aria-sort") == order
 
 
 def contrast(cell: Any) -> float:
