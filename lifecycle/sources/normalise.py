@@ -13,6 +13,7 @@ from lifecycle.sources.names import TIME_COLUMNS, Names
 from lifecycle.sources.times import UTC_ZONE, in_utc, read_times
 
 LOCATION = "Arztkonsultation"
+COMMANDS = ("CREATED", "MODIFIED", "DELETED")
 MOST_PARTICIPANTS = 2**31 - 1
 
 
@@ -56,8 +57,8 @@ def normalised(slots: pl.DataFrame, layout: Layout, neat: Collection[str] = ()) 
             columns[column] = _number(slots, column, layout, bad)
         else:
             columns[column] = _text(slots, column, layout, neat)
-    rows = pl.DataFrame([series.alias(name) for name, series in columns.items()]).with_columns(_defaults(layout))
-    rows = rows.select(*columns).with_columns(slots["line"])
+    _complete(columns, layout)
+    rows = pl.DataFrame([*(series.alias(name) for name, series in columns.items()), slots["line"]])
     if bad:
         rows = rows.filter(~pl.col("line").is_in(list(bad)))
     return rows, [Reject(reason, line) for line, reason in bad.items()]
@@ -139,19 +140,32 @@ def _mark(bad: dict[int, str], lines: pl.Series, reason: str) -> None:
         bad.setdefault(line, reason)
 
 
-def _defaults(layout: Layout) -> list[pl.Expr]:
-    location = pl.col("location")
-    ours = location.str.to_lowercase() == LOCATION.lower()
-    known = pl.when(ours).then(pl.lit(LOCATION)).when(location.is_not_null()).then(pl.lit("other"))
-    status: pl.Expr = pl.lit(layout.status)
-    changed = [
-        pl.col("channel").fill_null(layout.channel),
-        pl.col("participant").fill_null(1).cast(pl.Int32),
-        pl.col("origin").fill_null("etermin"),
-        known.alias("location"),
-    ]
+def _complete(columns: dict[str, pl.Series], layout: Layout) -> None:
+    """Put in what a row need not say itself; what is already as it should be, as in most logs, stays as it is."""
+    location = columns["location"]
+    if (location != LOCATION).any():
+        spelled = location.str.to_lowercase() == LOCATION.lower()
+        known = _all(LOCATION, location).zip_with(spelled, _all("other", location))
+        columns["location"] = known.set(location.is_null(), None)
+    status = _all(layout.status, columns["status"])
     if layout.dataset == "events":
-        command = pl.col("command").str.to_uppercase()
-        status = pl.when(command == "DELETED").then(pl.lit("cancelled")).otherwise(status)
-        changed.append(command)
-    return [*changed, pl.col("status").fill_null(status)]
+        command = columns["command"]
+        if not command.is_in(COMMANDS).all():
+            columns["command"] = command = command.str.to_uppercase()
+        deleted = command == "DELETED"
+        if deleted.any():
+            status = _all("cancelled", status).zip_with(deleted, status)
+    for column, value in (("channel", layout.channel), ("origin", "etermin")):
+        columns[column] = _or(columns[column], _all(value, columns[column]))
+    columns["participant"] = columns["participant"].fill_null(1)
+    columns["status"] = _or(columns["status"], status)
+
+
+def _all(value: str, like: pl.Series) -> pl.Series:
+    return pl.Series([value], dtype=pl.String).new_from_index(0, len(like))
+
+
+def _or(texts: pl.Series, otherwise: pl.Series) -> pl.Series:
+    if texts.null_count() == len(texts):
+        return otherwise
+    return texts.zip_with(texts.is_not_null(), otherwise) if texts.null_count() else texts

@@ -35,6 +35,8 @@ _LATIN = 0xC3
 _SOLID = np.zeros(256, bool)
 """Bytes that are a character of their own and no whitespace."""
 _SOLID[33:127] = True
+_BEGINS = _SOLID.copy()
+_BEGINS[_LATIN] = True
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,8 @@ def _same(data: bytes | bytearray, begins: Places, wanted: bytearray, mattering:
     width = -(-len(wanted) // 8) * 8
     found = gathered(data, begins, width).view(np.uint64).reshape(len(begins), -1)
     mask = np.frombuffer(mattering.ljust(width, b"\0"), np.uint64)
-    differs = (found ^ np.frombuffer(wanted.ljust(width, b"\0"), np.uint64)) & mask
+    differs = found ^ np.frombuffer(wanted.ljust(width, b"\0"), np.uint64)
+    differs &= mask
     if not differs.any():
         return np.ones(len(begins), bool)
     return np.asarray(~differs.any(axis=1))
@@ -309,6 +312,8 @@ def _same(data: bytes | bytearray, begins: Places, wanted: bytearray, mattering:
 def _neat(data: bytes | bytearray, starts: Places, ends: Places) -> Mask:
     """Tell which rows of pieces are all filled, and begin and end with a character that is no whitespace for sure."""
     text = np.frombuffer(data, np.uint8)
-    first, last = text[starts], text[ends - 1]
-    solid = (ends > starts) & (_SOLID[first] | (first == _LATIN)) & (_SOLID[last] | (text[ends - 2] == _LATIN))
+    begins = (ends > starts) & _BEGINS.take(text.take(starts))
+    solid = begins & _SOLID.take(text.take(ends - 1))
+    if not solid.all():  # such a letter is two bytes, so it is told by the last but one
+        solid |= begins & (text.take(ends - 2) == _LATIN)
     return np.asarray(solid.all(axis=1))
