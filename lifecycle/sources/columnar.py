@@ -19,7 +19,7 @@ from lifecycle.model import Reject
 from lifecycle.sources.dialect import Dialect
 from lifecycle.sources.evidence import Evidence, weigh
 from lifecycle.sources.files import Block
-from lifecycle.sources.forms import as_json, may_be_forms
+from lifecycle.sources.forms import as_json, in_bodies, may_be_forms
 from lifecycle.sources.names import Names, reportable
 from lifecycle.sources.objects import Parsed
 from lifecycle.sources.uniform import UniformReader
@@ -44,7 +44,7 @@ class ColumnarReader:
     careful : callable
         Reads numbered lines one at a time; it says what a line means.
     wrapped : bool
-        A member ``body`` that is an object is the message.
+        A member ``body`` is the message: an object, or form variables as a text.
     command : bool
         What carries no command is rejected.
     forms : bool
@@ -62,7 +62,7 @@ class ColumnarReader:
     ) -> None:
         import duckdb
 
-        self._careful, self._command, self._forms = careful, command, forms
+        self._careful, self._command, self._forms, self._wrapped = careful, command, forms, wrapped
         self._dialect = Dialect(names, wrapped=wrapped)
         self._uniform = UniformReader(self._dialect, wrapped)
         self._error = (duckdb.Error, UnicodeError)  # the latter: a message that quotes half a character
@@ -87,6 +87,10 @@ class ColumnarReader:
             doubtful |= _unfit(read)
         else:
             return _joined([self.parse(block.only(chosen)) for chosen in (as_forms, ~as_forms)])
+        return self._spelled(block, read, doubtful)
+
+    def _spelled(self, block: Block, read: Block, doubtful: Mask, *, again: bool = False) -> Parsed:
+        """Read lines that are spelled as JSON in ``read``, those that are doubtful as they stand in ``block``."""
         parts: list[Parsed] = []
         left = ~doubtful
         for alike in self._uniform.read(read, doubtful):
@@ -95,6 +99,12 @@ class ColumnarReader:
             left[alike.lines] = False
             numbered = alike.values.with_columns(pl.Series("line", read.numbers[alike.lines]))
             parts.append(self._sorted(numbered.filter(sure), alike.neat))
+        if self._wrapped and not again and left.any() and (bodies := in_bodies(read.only(left))) is not None:
+            held, spelled, unfit = bodies
+            chosen = np.zeros(len(left), bool)
+            chosen[np.flatnonzero(left)[held]] = True
+            left &= ~chosen
+            parts.append(self._spelled(block.only(chosen), spelled, unfit | _unfit(spelled), again=True))
         if left.any():
             parts.append(self._parsed(read, left, doubtful))
         if doubtful.any():

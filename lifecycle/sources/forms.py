@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,12 +19,41 @@ _HOSTILE = table_of(bytes(range(32)) + b'"\\')
 _NO_DIGIT = 255
 _HEX = np.full(256, _NO_DIGIT, np.uint8)
 _HEX[np.frombuffer(b"0123456789ABCDEFabcdef", np.uint8)] = [*range(16), *range(10, 16)]
+_BODY = re.compile(rb'"body": ?"([A-Za-z_][^"\\\x00-\x1f\x80-\xff]*)"')
 _LETTERS = table_of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
 def may_be_forms(block: Block) -> Mask:
     """Tell which lines begin like form variables."""
     return np.asarray(_LETTERS[np.frombuffer(block.data, np.uint8)[block.starts]])
+
+
+def in_bodies(block: Block) -> tuple[Mask, Block, Mask] | None:
+    """Spell form variables that are the text of a ``body`` as an object; None where no line holds such a text.
+
+    In a line without a backslash every quote begins or ends a text. So what stands behind the name is a value, and
+    with another value in its place the line is JSON exactly if it was before.
+
+    Returns
+    -------
+    tuple of mask, Block and mask, or None
+        Which lines hold one, those lines spelled anew, and for which of them that was not possible.
+    """
+    if not len(block.numbers) or not _BODY.search(block.data, int(block.starts[0]), int(block.ends[-1])):
+        return None
+    # A piece of a broken array may hold a line feed.
+    found = [None if b"\\" in line or b"\n" in line else _BODY.search(line) for _, line in block.lines()]
+    held = np.fromiter((match is not None for match in found), bool, len(found))
+    matches = [match for match in found if match is not None]
+    if not matches:
+        return None
+    bodies = _lines(b"".join([match[1] + b"\n" for match in matches]), block.numbers[held])
+    objects, unfit = as_json(bodies)
+    lines: list[bytes] = []
+    for match, (_, spelled) in zip(matches, objects.lines(), strict=True):
+        line, (begin, end) = match.string, match.span(1)
+        lines += (line[: begin - 1], spelled, line[end + 1 :], b"\n")
+    return held, _lines(b"".join(lines), block.numbers[held]), unfit
 
 
 def as_json(block: Block) -> tuple[Block, Mask]:
