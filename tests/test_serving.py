@@ -63,6 +63,7 @@ def test_the_pages_say_what_is_there_and_no_value(taken_in: TakenIn) -> None:
     assert "AZ 7" in found["holds"]
     assert "Löschsperre Nummer 1 prüfen" in found["overview"]
     assert "Bestanden am" in found["verify"]
+    assert "unterschrieben: 0 von 1 Freigaben; mit Zeitstempel: 0 von 1 Löschnachweisen" in found["verify"]
     assert "confirmation.de.html" in found["templates"]
     secret = (*clinic.canaries, *clinic.never_stored, clinic.hold_uid)
     text = "".join(found.values()) + served.front("de").decode()

@@ -182,7 +182,11 @@ class ServedDesk:
             kept = (one.before.size, one.before.root)
         with one.at_work:
             said = guarded(verifying.verify)(workspace, kept)
-        steps = tuple(Step(check.name, check.outcome, check.detail) for check in said.checks)
+        counts = verifying.signed_and_stamped(workspace)
+        steps = tuple(
+            Step(one.name, one.outcome, one.detail, counts if one.name == verifying.OPTIONAL else ())
+            for one in said.checks
+        )
         return Verified(_local(workspace, workspace.now()), said.outcome, said.tree_size, steps, kept is not None)
 
     def _remember(self, one: _Watched) -> None:

@@ -9,6 +9,7 @@ from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger.log import Log
+from lifecycle.ledger.stamps import STAMP
 from lifecycle.ledger.verify import verify as verify_evidence
 from lifecycle.ledger.years import chain
 from lifecycle.model import Ledger, Outcome
@@ -32,13 +33,22 @@ def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyR
         checks += [*_years(workspace), *_stores(workspace)]
     except LifecycleError as error:
         checks.append(EvidenceCheck("store and evidence belong together", Outcome.FAILED, error.fact))
-    found = {check.outcome for check in checks if check.name != _OPTIONAL or check.outcome is Outcome.FAILED}
+    found = {check.outcome for check in checks if check.name != OPTIONAL or check.outcome is Outcome.FAILED}
     outcome = next((one for one in (Outcome.FAILED, Outcome.UNKNOWN) if one in found), Outcome.PASSED)
     return VerifyResult(outcome, size, tuple(checks))
 
 
 # Signatures and stamps are optional, so "not checked" there does not make the evidence doubtful.
-_OPTIONAL = "run signatures and stamps hold"
+OPTIONAL = "run signatures and stamps hold"
+
+
+def signed_and_stamped(workspace: Workspace) -> tuple[tuple[str, int, int], ...]:
+    """Return how many approvals are signed and how many records stamped, of how many; nothing of what there is none."""
+    ledger = workspace.ledger()
+    files = [ledger.listing(run_id) for run_id in ledger.runs()]
+    pairs = (("signature", doc.APPROVAL, doc.SIGNATURE), ("time-stamp", doc.RECORD, STAMP))
+    having = {what: [added in listing for listing in files if file in listing] for what, file, added in pairs}
+    return tuple((what, sum(have), len(have)) for what, have in having.items() if have)
 
 
 def _facts(line: str) -> str:

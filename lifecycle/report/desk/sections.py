@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lifecycle.model import Outcome
 from lifecycle.report.content import Block, Body, Cell, Link, Mark, Section, Table, Text
-from lifecycle.report.desk.terms import Desk, Front, HoldNote, Line, Soon, TemplateNote
+from lifecycle.report.desk.terms import Desk, Front, HoldNote, Line, Soon, Step, TemplateNote
 from lifecycle.report.papers.month import run_outcome
 from lifecycle.report.papers.terms import RunNote
 from lifecycle.report.sections.changes import change_table
@@ -70,11 +70,18 @@ def verified(desk: Desk, say: Speech) -> Body:
     if said is None:
         return Body((Text(say("desk.not-verified")), Link(say("desk.verify-now"), "verify")), Outcome.UNKNOWN)
     head = (say("desk.step"), say("checks.outcome"), say("desk.detail"))
-    rows = tuple((say.word("step", one.name), mark(one.outcome, say), one.detail or "–") for one in said.steps)
+    rows = tuple((say.word("step", one.name), mark(one.outcome, say), _detail(one, say)) for one in said.steps)
     sentence = say.count(f"desk.verified-{said.outcome}", said.tree_size, at=said.at)
     since = (Text(say("desk.since-visit")),) if said.since_visit and said.outcome == Outcome.PASSED else ()
     again = Link(say("desk.verify-again"), "verify")
     return Body((Text(sentence, lead=True), *since, Table(say("desk.steps-caption"), head, rows), again), said.outcome)
+
+
+def _detail(step: Step, say: Speech) -> str:
+    """What was counted in the reader's words; a failure in the verifier's own, as an auditor will quote it."""
+    if step.outcome is Outcome.PASSED and step.counts:
+        return "; ".join(say(f"having.{what}", n=say.number(n), of=say.number(of)) for what, n, of in step.counts)
+    return step.detail or "–"
 
 
 def holds(desk: Desk, say: Speech) -> Body:

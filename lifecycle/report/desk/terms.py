@@ -48,11 +48,15 @@ class TemplateNote:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the verifier, or one comparison with the store."""
+    """One step of the verifier, or one comparison with the store.
+
+    ``counts`` says the same as ``detail`` in numbers: what is there, how often, of how many.
+    """
 
     name: str
     outcome: Outcome
     detail: str
+    counts: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
