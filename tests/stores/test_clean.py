@@ -18,9 +18,9 @@ import pytest
 from lifecycle.errors import StoreError
 from lifecycle.stores.embedded import erase
 from lifecycle.stores.embedded.clean import CleanProcess
-from lifecycle.stores.embedded.connect import CONFIG, NO_PROGRESS_BAR, SETTINGS
+from lifecycle.stores.embedded.connect import CONFIG, NO_PROGRESS_BAR
 
-QUIET = [NO_PROGRESS_BAR, *SETTINGS]
+QUIET = [NO_PROGRESS_BAR]
 PERSONAL = ("appointment_uid", "first_name", "last_name", "email", "mobile")
 
 

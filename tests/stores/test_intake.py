@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifecycle.model import Hold, Rule
+from lifecycle.stores.embedded.connect import MEMORY_BYTES
+from lifecycle.stores.embedded.ingest import WAITING_BYTES
 
 CHANGED = {"first_name": "Renate", "received_at": datetime(2026, 9, 2, tzinfo=UTC)}
 NINETY = timedelta(days=90)
@@ -403,3 +405,19 @@ def test_superseded_messages_fall_due_earlier_where_the_rule_says_so(shelf) -> N
     shelf.take_in(messages)
     assert shelf.store.counts(shelf.cutoffs(rules=rules))[0].due == 1
     assert shelf.store.counts(shelf.cutoffs())[0].due == 0
+
+
+def test_rows_that_wait_may_take_less_memory_than_what_judges_them(shelf: Any) -> None:
+    """Reading needs memory of its own beside DuckDB's; judging and storing must not run short (it reuses buffers)."""
+
+    def granted() -> float:
+        amount, unit = intake._db.sql("SELECT current_setting('memory_limit')").fetchall()[0][0].split()
+        return float(amount) * {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit]
+
+    with shelf.store.intake(shelf.today, shelf.zone) as intake:
+        waiting = granted()
+        intake.settle(shelf.cutoffs(), [])
+        judging = granted()
+    assert waiting == pytest.approx(WAITING_BYTES, rel=0.01)
+    assert judging == pytest.approx(MEMORY_BYTES, rel=0.01)
+    assert WAITING_BYTES < MEMORY_BYTES

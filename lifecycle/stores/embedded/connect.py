@@ -21,10 +21,13 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-SETTINGS = ("SET memory_limit = '500MB'", "SET preserve_insertion_order = false", "SET TimeZone = 'UTC'")
-"""What DuckDB may hold for a call (beyond that it spills), and the zone that row hashes rest on."""
+MEMORY_BYTES = 500_000_000
+"""What DuckDB may hold for a call; beyond that it spills."""
+LIMITS = (f"SET memory_limit = '{MEMORY_BYTES}B'", "SET preserve_insertion_order = false")
 NO_PROGRESS_BAR = "SET enable_progress_bar = false"
 """Else DuckDB draws its progress on standard output, even into a pipe."""
+IN_UTC = "SET TimeZone = 'UTC'"
+"""Hashes of rows rest on it."""
 
 
 def create(path: Path) -> None:
@@ -79,7 +82,7 @@ def beside(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[duckdb
     session = connection.cursor()
     try:
         with _translated_errors(path):
-            _set_up(session)
+            _speak_plainly(session)
             yield session
     finally:
         session.close()
@@ -99,7 +102,9 @@ def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iter
             shutil.rmtree(left, ignore_errors=True)
     try:
         with _translated_errors(path):
-            _set_up(connection)
+            _speak_plainly(connection)
+            for limit in LIMITS:
+                connection.execute(limit)
             connection.execute(f"SET temp_directory = '{str(temporary).replace(chr(39), chr(39) * 2)}'")
             yield connection
     finally:
@@ -107,13 +112,12 @@ def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iter
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
+def _speak_plainly(connection: duckdb.DuckDBPyConnection) -> None:
     import duckdb
 
     with suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets it can draw none, and refuses
         connection.execute(NO_PROGRESS_BAR)
-    for setting in SETTINGS:
-        connection.execute(setting)
+    connection.execute(IN_UTC)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from lifecycle.errors import Incomplete, StoreError
 from lifecycle.model import SCHEMAS, Cutoffs, Erased, ErasedSet, Erasure, Residue, Verified
 from lifecycle.stores.embedded import returned, sql
 from lifecycle.stores.embedded.clean import CleanProcess
-from lifecycle.stores.embedded.connect import CONFIG, NO_PROGRESS_BAR, SETTINGS
+from lifecycle.stores.embedded.connect import CONFIG, IN_UTC, LIMITS, NO_PROGRESS_BAR
 from lifecycle.stores.embedded.residue import Controls, choose_controls
 from lifecycle.stores.embedded.schema import CARRIED_OVER, create_statements
 from lifecycle.stores.search import Searcher, files_below
@@ -164,7 +164,7 @@ class Rewrite:
 
     def _fresh_opened(self) -> AbstractContextManager[None]:
         # Without a temporary folder: rows that only pass through need none.
-        settings = [NO_PROGRESS_BAR, *SETTINGS, "SET temp_directory = ''"]
+        settings = [NO_PROGRESS_BAR, IN_UTC, *LIMITS, "SET temp_directory = ''"]
         return self._clean.opened(self._fresh, CONFIG, settings)
 
     def _erased_set(self, order: Erasure, dataset: str, stayed: tuple[int, int]) -> ErasedSet:

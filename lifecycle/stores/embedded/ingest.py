@@ -18,10 +18,15 @@ import polars as pl
 
 from lifecycle.model import RECORD_KEY, SCHEMAS, Batch, Cutoffs
 from lifecycle.stores.embedded import sql
+from lifecycle.stores.embedded.connect import MEMORY_BYTES
 from lifecycle.stores.embedded.schema import sql_type
 
 if TYPE_CHECKING:
     import duckdb
+
+
+WAITING_BYTES = 300_000_000
+"""What DuckDB may hold while files are read, beside the readers; what judges the rows then gets the usual limit."""
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class Intake:
         self._zone = zone
         self._arrivals: list[Arrival] = []
         self._first_source = connection.sql("SELECT coalesce(max(source), 0) FROM _sources").fetchall()[0][0] + 1
+        connection.execute(f"SET memory_limit = '{WAITING_BYTES}B'")
         # The day of the call is the day of ingest of everything that arrives with it.
         connection.execute("CREATE TEMP TABLE new_sources (source INTEGER, ingested_on DATE)")
         for dataset, schema in SCHEMAS.items():
@@ -129,6 +135,7 @@ class Intake:
         keys : sequence of (tombstones as text, key)
             Of the sealed runs whose key still lives: a row with such a tombstone was erased and stays out.
         """
+        self._db.execute(f"SET memory_limit = '{MEMORY_BYTES}B'")
         for dataset in sorted({arrival.dataset for arrival in self._arrivals}):
             self._judge(dataset, cutoffs[dataset], keys)
         # Said before and unsaid after: a call that is killed leaves the blocks that it had written.
