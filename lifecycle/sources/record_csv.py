@@ -94,26 +94,27 @@ def _batches(source: Source) -> Iterator[Batch]:
     undeclared = {i: reportable(name) for i, name in enumerate(header) if layout.names.undeclared(name)}
     ended = False
     while not ended:
-        rows, numbers, ended = _rows(reader, lines, len(header))
+        cells, numbers, ended = _rows(reader, lines, len(header))
         declared = [(i, slot) for i, slot in enumerate(slots) if slot is not None]
-        taken = [pl.Series(slot, [row[i] for row in rows], dtype=pl.String) for i, slot in declared]
+        taken = [pl.Series(slot, cells[i :: len(header)], dtype=pl.String) for i, slot in declared]
         frame = pl.DataFrame([*taken, pl.Series("line", numbers, dtype=pl.Int64)])
         counts: Counter[str] = Counter()
         for i, name in undeclared.items():
-            counts[name] += sum(1 for row in rows if row[i].strip())
+            counts[name] += sum(1 for text in cells[i :: len(header)] if text.strip())
         rejects, lines.rejects = lines.rejects, []
         yield batch(frame, layout, rejects, counts)
 
 
-def _rows(reader: Iterator[list[str]], lines: _Lines, width: int) -> tuple[list[list[str]], list[int], bool]:
-    rows: list[list[str]] = []
+def _rows(reader: Iterator[list[str]], lines: _Lines, width: int) -> tuple[list[str], list[int], bool]:
+    """Return the cells of some rows, one row after the other: a list for each would keep the garbage collector busy."""
+    cells: list[str] = []
     numbers: list[int] = []
-    while len(rows) < ROWS_A_BATCH:
+    while len(numbers) < ROWS_A_BATCH:
         lines.taken.clear()
         try:
             row = next(reader)
         except StopIteration:
-            return rows, numbers, True
+            return cells, numbers, True
         except csv.Error:
             # A quote that is never closed takes in the lines behind it; each of them is told as lost.
             lines.rejects += [Reject("bad-csv", number) for number in lines.taken]
@@ -123,9 +124,9 @@ def _rows(reader: Iterator[list[str]], lines: _Lines, width: int) -> tuple[list[
             if row:
                 lines.rejects.append(Reject("wrong-columns", begin))
             continue
-        rows.append(row)
+        cells += row
         numbers.append(begin)
-    return rows, numbers, False
+    return cells, numbers, False
 
 
 FORMAT = Format(
