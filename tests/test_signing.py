@@ -285,3 +285,16 @@ def test_a_failed_check_is_named_before_one_that_could_not_be_told(wb: Workbench
     problem = seen.problem()
     assert problem
     assert problem.fact.startswith("every recorded run has its marker in the store")
+
+
+def test_a_store_that_cannot_be_opened_makes_the_evidence_doubtful_and_no_more(wb: Workbench, key: Path) -> None:
+    """What could not be compared is unknown, and named before the signature that nobody could check."""
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    wb.purge(run_id)
+    (wb.path / "data/lifecycle.duckdb").unlink()
+    seen = wb.verify()
+    assert (seen.outcome, seen.checks[-1].outcome) == ("unknown", "unknown")
+    problem = seen.problem()
+    assert problem
+    assert problem.fact == ("store and evidence belong together: The store lifecycle.duckdb is missing.")

@@ -247,6 +247,14 @@ class EvidenceCheck:
     outcome: Outcome
     detail: str = ""
 
+    @property
+    def counts(self) -> bool:
+        """Signatures and stamps are optional, so "not checked" there does not make the evidence doubtful."""
+        return self.name != OPTIONAL or self.outcome is Outcome.FAILED
+
+
+OPTIONAL = "run signatures and stamps hold"
+
 
 @dataclass(frozen=True)
 class VerifyResult(Result):
@@ -257,7 +265,7 @@ class VerifyResult(Result):
     checks: tuple[EvidenceCheck, ...]
 
     def problem(self) -> LifecycleError | None:
-        bad = [one for one in self.checks if one.outcome is self.outcome]
+        bad = [one for one in self.checks if one.outcome is self.outcome and one.counts]
         if self.outcome is Outcome.PASSED or not bad:
             return None
         return EvidenceError(f"{bad[0].name}: {bad[0].detail or bad[0].outcome}", "lifecycle verify --json")

@@ -24,6 +24,7 @@ from lifecycle.report.desk import pages
 from lifecycle.report.desk.terms import Desk, Front, HoldNote, Line, Step, TemplateNote, Verified
 from lifecycle.workbench import documents, facts, falling_due, history, previewing, verifying, visits
 from lifecycle.workbench.guard import guarded
+from lifecycle.workbench.results import OPTIONAL
 from lifecycle.workbench.workspace import Workspace, utc_now
 
 if TYPE_CHECKING:
@@ -184,8 +185,7 @@ class ServedDesk:
             said = guarded(verifying.verify)(workspace, kept)
         counts = verifying.signed_and_stamped(workspace)
         steps = tuple(
-            Step(one.name, one.outcome, one.detail, counts if one.name == verifying.OPTIONAL else ())
-            for one in said.checks
+            Step(one.name, one.outcome, one.detail, counts if one.name == OPTIONAL else ()) for one in said.checks
         )
         return Verified(_local(workspace, workspace.now()), said.outcome, said.tree_size, steps, kept is not None)
 
