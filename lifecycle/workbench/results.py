@@ -247,12 +247,8 @@ class EvidenceCheck:
     outcome: Outcome
     detail: str = ""
 
-    @property
-    def counts(self) -> bool:
-        """Signatures and stamps are optional, so "not checked" there does not make the evidence doubtful."""
-        return self.name != OPTIONAL or self.outcome is Outcome.FAILED
 
-
+# Signatures and stamps are optional, so "not checked" there does not make the evidence doubtful.
 OPTIONAL = "run signatures and stamps hold"
 
 
@@ -265,7 +261,8 @@ class VerifyResult(Result):
     checks: tuple[EvidenceCheck, ...]
 
     def problem(self) -> LifecycleError | None:
-        bad = [one for one in self.checks if one.outcome is self.outcome and one.counts]
+        bad = [one for one in self.checks if one.outcome is self.outcome]
+        bad.sort(key=lambda one: one.name == OPTIONAL)
         if self.outcome is Outcome.PASSED or not bad:
             return None
         return EvidenceError(f"{bad[0].name}: {bad[0].detail or bad[0].outcome}", "lifecycle verify --json")
