@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -246,6 +247,7 @@ def _said(code: str, rows: int, argument: str | Path) -> Cost:
 def _purged(folder: Path, filled: Path, rows: int) -> tuple[Cost, Cost, float]:
     workspace = folder / "workspace"
     shutil.copytree(filled, workspace)
+    os.sync()  # or the disk is still busy with the copy
     _, plan = lifecycle(workspace, "plan")
     lifecycle(workspace, "approve", plan["runId"], "--role", "controller")
     cost, printed = python(SHARE, workspace, plan["runId"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -66,6 +67,7 @@ def _filled(folder: Path, rows: int, as_of: date) -> Path:
 def _peer(folder: Path, store: Path) -> Cost:
     copy = folder / "copy.duckdb"
     copy.unlink(missing_ok=True)
+    os.sync()
     cost, _ = python(PEER, store, copy)
     expect("size of the copy above half of the store", copy.stat().st_size * 2 > store.stat().st_size, True)
     copy.unlink()
@@ -75,6 +77,7 @@ def _peer(folder: Path, store: Path) -> Cost:
 def _ours(folder: Path, filled: Path, as_of: date, rows: int, due: int) -> Cost:
     workspace = folder / "workspace"
     shutil.copytree(filled, workspace)
+    os.sync()  # or the disk is still busy with the copy
     planned, plan = lifecycle(workspace, "plan", "--as-of", as_of.isoformat())
     expect("rows due", plan["due"], due)
     lifecycle(workspace, "approve", plan["runId"], "--role", "controller")  # a person's step: not timed

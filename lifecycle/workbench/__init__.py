@@ -14,7 +14,7 @@ from lifecycle.deletion.documents import Limits, Plan, StandingApproval
 from lifecycle.deletion.run import DeletionRuns, refuse_role
 from lifecycle.errors import Refused, UsageError
 from lifecycle.model import Hold
-from lifecycle.workbench import approvals, progress, purging, verifying, workspace
+from lifecycle.workbench import approvals, progress, purging, workspace
 from lifecycle.workbench.documents import DocumentVerbs
 from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.keeping import KeyVerbs
@@ -171,7 +171,8 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         Refused
             The date lies in the future.
         """
-        return _planned(self._runs().plan(self._day(as_of)))
+        with self._workspace.store.kept_open():
+            return _planned(self._runs().plan(self._day(as_of)))
 
     def approve(self, run_id: str, role: str, *, key: str | Path | None = None) -> Approved:
         """Approve one plan, as the second person; with an SSH key the approval is signed.
@@ -264,6 +265,8 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         """
         if (size is None) != (root is None):
             raise UsageError("A kept checkpoint needs both its size and its root.", "--size N --root BASE64")
+        from lifecycle.workbench import verifying  # cryptography's slowest part, which most verbs do without
+
         return verifying.verify(self._workspace, (size, root) if size is not None and root is not None else None)
 
     def report(

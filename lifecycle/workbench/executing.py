@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -41,6 +40,8 @@ def execute(
     max_seconds : float, optional
         After this time a deletion in it ends at its next safe point.
     """
+    import asyncio
+
     kernels: list[int] = []
     with _without_iris():
         import papermill  # type: ignore[import-untyped]
@@ -59,6 +60,7 @@ def execute(
             await super().start_kernel(*args, **{**kw, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL})
             kernels.append(int(getattr(self.provisioner, "pid", 0)))
             # On a signal nbclient would shut the kernel down; it is passed on instead, and the purge ends where it can.
+
             asyncio.get_running_loop().add_signal_handler = _nobody_else  # type: ignore[method-assign, assignment]
 
     papermill_io.register(shelf.scheme, shelf)

@@ -146,10 +146,12 @@ def _from_store(workspace: Workspace) -> Iterator[_Sample]:
     settings, today = workspace.settings, workspace.today
     rules = {name: settings.rule(name) for name in settings.rules}
     limits = workspace.cutoffs(today)
-    counts = workspace.store.counts(limits)
+    with workspace.store.kept_open():
+        counts = workspace.store.counts(limits)
+        days = workspace.store.day_counts(limits, settings.zone)
     overdue = sum(
         each.rows
-        for each in workspace.store.day_counts(limits, settings.zone)
+        for each in days
         if each.day_0 and not each.held and overdue_days(each.day_0, rules[each.dataset], today) > 0
     )
     yield "due_records", "Records that are due today and not under a hold.", sum(one.due - one.held for one in counts)

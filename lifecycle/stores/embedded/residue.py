@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ROWS = 1_000
 """So many of the doomed rows of each dataset are looked for, more than most nights have; more would cost seconds."""
+_SOME = 100_000
 _NAMES = 12  # names are part of other values so often that a few are enough
 _SHORTEST = (8, 5)  # bytes; short values, which occur by chance, only where there is nothing better
 _TELLING = ("appointment_uid", "email")
@@ -76,15 +77,18 @@ def _chosen(db: duckdb.DuckDBPyConnection, shortest: int) -> Controls:
 
 
 def _without_staying(db: duckdb.DuckDBPyConnection, column: str, candidates: list[str]) -> list[str]:
-    staying: set[str] = set()
-    for dataset in SCHEMAS if candidates else ():
-        rows = db.execute(
-            f"SELECT DISTINCT {column} FROM {dataset} e ANTI JOIN doomed_{dataset} d ON d.row = e.rowid "
-            f"WHERE {column} IN (SELECT unnest($candidates))",
-            {"candidates": candidates},
-        ).fetchall()
-        staying.update(row[0] for row in rows)
-    return [value for value in candidates if value not in staying]
+    """Leave out what a row that stays holds, too: a usual name is found among the first of them, the others in all."""
+    for rows in (f"SELECT rowid, {column} FROM {{}} LIMIT {_SOME}", f"SELECT rowid, {column} FROM {{}}"):
+        staying: set[str] = set()
+        for dataset in SCHEMAS if candidates else ():
+            found = db.execute(
+                f"SELECT DISTINCT {column} FROM ({rows.format(dataset)}) e "
+                f"ANTI JOIN doomed_{dataset} d ON d.row = e.rowid WHERE {column} IN (SELECT unnest($candidates))",
+                {"candidates": candidates},
+            ).fetchall()
+            staying.update(row[0] for row in found)
+        candidates = [value for value in candidates if value not in staying]
+    return candidates
 
 
 def _part_of_what_stays(db: duckdb.DuckDBPyConnection, value: str) -> bool:

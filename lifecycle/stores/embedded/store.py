@@ -209,9 +209,14 @@ class EmbeddedStore:
         with self._opened() as db:
             found: list[DayCount] = []
             for dataset, each in cutoffs.items():
+                # Grouped before it is turned into a local day, which takes ten times as long as the rest.
+                instants = (
+                    "SELECT day_0_at, coalesce(held, false) AS held, count(*) AS rows "
+                    f"FROM ({sql.judged(dataset, each)}) GROUP BY ALL"
+                )
                 rows = db.sql(
-                    f"SELECT (day_0_at AT TIME ZONE '{zone.key}')::DATE AS day_0, coalesce(held, false), count(*) "
-                    f"FROM ({sql.judged(dataset, each)}) GROUP BY ALL ORDER BY ALL"
+                    f"SELECT (day_0_at AT TIME ZONE '{zone.key}')::DATE AS day_0, held, sum(rows)::BIGINT "
+                    f"FROM ({instants}) GROUP BY ALL ORDER BY ALL"
                 ).fetchall()
                 found += [DayCount(dataset, *row) for row in rows]
         return tuple(found)
