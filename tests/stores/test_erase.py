@@ -289,6 +289,23 @@ def test_an_unreadable_file_of_the_workspace_stops_the_run(shelf, monkeypatch) -
     assert not list(shelf.path.parent.glob("*.new*"))
 
 
+def test_a_folder_that_cannot_be_listed_is_said_and_the_store_closed(shelf, monkeypatch) -> None:
+    """A failing disk, where the temporary folders of readers are looked for."""
+    glob = Path.glob
+
+    def failing(self: Path, pattern: str) -> Any:
+        if self == shelf.path.parent:
+            raise OSError(5, "Input/output error", "a-name-that-nobody-should-see")
+        return glob(self, pattern)
+
+    monkeypatch.setattr(Path, "glob", failing)
+    with pytest.raises(StoreError, match=r"The folder data cannot be listed: Input/output error\.") as error:
+        shelf.store.runs()
+    assert "nobody-should-see" not in str(error.value)
+    monkeypatch.undo()
+    assert shelf.store.runs() == frozenset(), "the file was closed again"
+
+
 @pytest.mark.parametrize("kind", ["symlink", "folder", "missing", "garbage", "foreign"])
 def test_what_is_not_our_file_is_refused_in_words(shelf, kind: str) -> None:
     """A symbolic link, a folder, nothing, other bytes, somebody else's database."""

@@ -94,13 +94,11 @@ def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iter
     # The temporary folder is part of the store: beside it, for its owner only, and empty outside a call. There can be
     # several readers at once; what one of them left, because it was killed, goes with the next one who is alone.
     temporary = path.with_name(path.name + (f".tmp.{os.getpid()}" if read_only else ".tmp"))
-    if temporary.is_symlink():  # what spills would lie wherever it leads
-        connection.close()
-        raise StoreError(f"{temporary.name} beside the store is a symbolic link.", "remove it")
-    if not read_only:
-        for left in path.parent.glob(f"{glob.escape(path.name)}.tmp.*"):
-            shutil.rmtree(left, ignore_errors=True)
     try:
+        if temporary.is_symlink():  # what spills would lie wherever it leads
+            raise StoreError(f"{temporary.name} beside the store is a symbolic link.", "remove it")
+        if not read_only:
+            _clear_readers(path)
         with _translated_errors(path):
             _speak_plainly(connection)
             for limit in LIMITS:
@@ -110,6 +108,17 @@ def _opened(path: Path, *, wait_seconds: float, read_only: bool = False) -> Iter
     finally:
         connection.close()
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _clear_readers(path: Path) -> None:
+    try:
+        for left in list(path.parent.glob(f"{glob.escape(path.name)}.tmp.*")):
+            shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {path.parent.name} cannot be listed: {error.strerror}.",
+            "look after the disk (rights, health), then run the same command again",
+        ) from None
 
 
 def _speak_plainly(connection: duckdb.DuckDBPyConnection) -> None:
