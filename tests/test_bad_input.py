@@ -234,15 +234,21 @@ def test_a_file_that_may_not_be_read_is_refused_and_the_others_go_on(
     sentence(said)
 
 
+def two_logs(folder: Path) -> tuple[Path, Path]:
+    """Two logs of one message each."""
+    path, other = folder / "log.ndjson", folder / "other.ndjson"
+    path.write_bytes(message("one") + b"\n")
+    other.write_bytes(message("two") + b"\n")
+    return path, other
+
+
 def test_what_is_written_into_a_file_while_it_is_read_is_not_removed_with_it(
     command: Any, taken_in: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``--consume`` leaves a file that is not the one it read, says so, and still tells every count."""
     from lifecycle.stores.embedded.ingest import Intake
 
-    path, other = tmp_path / "log.ndjson", tmp_path / "other.ndjson"
-    path.write_bytes(message("one") + b"\n")
-    other.write_bytes(message("two") + b"\n")
+    path, other = two_logs(tmp_path)
     settle = Intake.settle
 
     def late(self: Intake, *given: Any) -> Any:
@@ -264,9 +270,7 @@ def test_a_file_that_cannot_be_removed_is_told_and_the_others_go(
     command: Any, taken_in: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``--consume`` where the folder of one file is read-only: its rows are stored once, and it stays."""
-    path, other = tmp_path / "log.ndjson", tmp_path / "other.ndjson"
-    path.write_bytes(message("one") + b"\n")
-    other.write_bytes(message("two") + b"\n")
+    path, other = two_logs(tmp_path)
     unlink = Path.unlink
 
     def may_not(self: Path, *how: Any, **more: Any) -> None:

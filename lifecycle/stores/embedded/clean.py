@@ -22,8 +22,6 @@ from lifecycle.errors import StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Parameters = Mapping[str, str] | Sequence[str | int]
-
 
 class CleanProcess:
     """The process, from here: a context in which it runs. It ends with this one, whatever ends this one.
@@ -61,7 +59,7 @@ class CleanProcess:
         yield
         self._ask({"close": True})
 
-    def execute(self, query: str, parameters: Parameters = ()) -> list[list[Any]]:
+    def execute(self, query: str, parameters: Sequence[str | int] = ()) -> list[list[Any]]:
         """Let it run a statement; gives the rows."""
         return self._ask({"execute": query, "parameters": parameters})
 
@@ -78,7 +76,6 @@ class CleanProcess:
                 with pa.ipc.new_stream(self._to, rows.schema) as stream:
                     for batch in rows:
                         stream.write_batch(batch)
-            self._to.flush()
         except (OSError, pa.ArrowException) as error:  # it has ended and says why, or the old rows could not be read
             raise self._failure(self._answer(), type(error).__name__) from None
         answer = self._answer()
@@ -88,7 +85,7 @@ class CleanProcess:
         return rows_given
 
     def _answer(self) -> dict[str, Any]:
-        with suppress(OSError):
+        with suppress(OSError):  # it has ended; what it said last is still to be read
             self._to.flush()
         line = self._from.readline()
         return dict(json.loads(line)) if line.endswith(b"\n") else {}
