@@ -18,7 +18,7 @@ import polars as pl
 from lifecycle.model import Reject
 from lifecycle.sources.dialect import Dialect
 from lifecycle.sources.evidence import Evidence, weigh
-from lifecycle.sources.files import Block
+from lifecycle.sources.files import Block, Places
 from lifecycle.sources.forms import as_json, in_bodies, may_be_forms
 from lifecycle.sources.names import Names, reportable
 from lifecycle.sources.objects import Parsed
@@ -60,22 +60,30 @@ class ColumnarReader:
         command: bool,
         forms: bool = False,
     ) -> None:
-        import duckdb
-
         self._careful, self._command, self._forms, self._wrapped = careful, command, forms, wrapped
         self._dialect = Dialect(names, wrapped=wrapped)
         self._uniform = UniformReader(self._dialect, wrapped)
-        self._error = (duckdb.Error, UnicodeError)  # the latter: a message that quotes half a character
+        self._connected: Any = None
+
+    @property
+    def _connection(self) -> Any:
+        """A DuckDB in memory; most logs are read by their pattern and need none."""
+        import duckdb
+
+        if self._connected is not None:
+            return self._connected
         settings: dict[str, Any] = {
             "threads": 1,
             "temp_directory": "",  # never a personal value in a temporary file
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        self._connection = duckdb.connect(config=settings)
+        self._connected = duckdb.connect(config=settings)
+        return self._connected
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connected is not None:
+            self._connected.close()
 
     def parse(self, block: Block) -> Parsed:
         """Read one block, in the order of its lines."""
@@ -97,8 +105,7 @@ class ColumnarReader:
             sure = ~self._filled_twice(alike.values)
             doubtful[alike.lines[~sure]] = True
             left[alike.lines] = False
-            numbered = alike.values.with_columns(pl.Series("line", read.numbers[alike.lines]))
-            parts.append(self._sorted(numbered.filter(sure), alike.neat))
+            parts.append(self._sorted(alike.values, read.numbers[alike.lines], sure, alike.neat))
         if self._wrapped and not again and left.any() and (bodies := in_bodies(read.only(left))) is not None:
             held, spelled, unfit = bodies
             chosen = np.zeros(len(left), bool)
@@ -127,16 +134,19 @@ class ColumnarReader:
 
     def _sure(self, block: Block, evidence: Evidence) -> tuple[Mask, Parsed]:
         """Read the lines whose meaning is certain, and tell which they are."""
+        import duckdb
+
+        unreadable = (duckdb.Error, UnicodeError)  # the latter: a message that quotes half a character
         try:
             return self._read(block, evidence)
-        except self._error:
+        except unreadable:
             pass  # Some line is not JSON. DuckDB's message would quote it.
         try:
             sure = self._query("select json_valid(l) as sure from lines", block)["sure"].to_numpy().copy()
             among, parsed = self._read(block.only(sure), None)
             sure[np.flatnonzero(sure)[~among]] = False
             return sure, parsed
-        except self._error:
+        except unreadable:
             return np.zeros(len(block.numbers), bool), Parsed(_no_rows())
 
     def _read(self, block: Block, evidence: Evidence | None) -> tuple[Mask, Parsed]:
@@ -152,7 +162,7 @@ class ColumnarReader:
             sure &= self._plain(block)
             frame = frame if known_paths == len(self._dialect.paths) else self._extracted(block)
         sure &= ~self._filled_twice(frame)
-        return sure, self._sorted(frame.with_columns(pl.Series("line", block.numbers)).filter(pl.Series(sure)))
+        return sure, self._sorted(frame, block.numbers, sure)
 
     def _all_known(self, frame: pl.DataFrame, evidence: Evidence) -> bool:
         paths = self._dialect.paths
@@ -197,12 +207,18 @@ class ColumnarReader:
                 twice |= (given.to_series() > 1).to_numpy()
         return twice
 
-    def _sorted(self, frame: pl.DataFrame, neat: frozenset[str] = frozenset()) -> Parsed:
-        """Sort the columns of certain lines into slots and counts; ``neat`` columns make neat slots."""
+    def _sorted(self, frame: pl.DataFrame, numbers: Places, sure: Mask, neat: frozenset[str] = frozenset()) -> Parsed:
+        """Sort the columns of the lines that are sure into slots and counts; ``neat`` columns make neat slots."""
+        if not sure.all():
+            frame, numbers = frame.filter(pl.Series(sure)), numbers[sure]
         given_in = {slot: [one for one in columns if one in frame.columns] for slot, columns in self._dialect.slots()}
-        slots = frame.select(*(pl.coalesce(found).alias(slot) for slot, found in given_in.items() if found), "line")
+        tidy = frozenset(slot for slot, found in given_in.items() if found and found[0] in neat)
+        slots = pl.DataFrame(
+            [*(_first_filled(frame, found).alias(slot) for slot, found in given_in.items() if found),
+             pl.Series("line", numbers)]
+        )  # fmt: skip
         rejects: list[Reject] = []
-        if self._command:
+        if self._command and "command" not in tidy:
             given = (
                 slots["command"]
                 if "command" in slots.columns
@@ -216,12 +232,7 @@ class ColumnarReader:
         for name, column in self._dialect.undeclared():
             if column in frame.columns:
                 undeclared[reportable(name)] += int(frame[column].sum() or 0)
-        return Parsed(
-            slots,
-            rejects,
-            undeclared,
-            frozenset(slot for slot, found in given_in.items() if neat.issuperset(found[:1])),
-        )
+        return Parsed(slots, rejects, undeclared, tidy)
 
     def _query(self, sql: str, block: Block) -> pl.DataFrame:
         self._connection.register("lines", _as_arrow(block))
@@ -229,6 +240,12 @@ class ColumnarReader:
             return pl.DataFrame(self._connection.sql(sql).pl())
         finally:
             self._connection.unregister("lines")
+
+
+def _first_filled(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
+    if len(columns) == 1:
+        return frame[columns[0]]
+    return frame.select(pl.coalesce(columns)).to_series()
 
 
 def _as_arrow(block: Block) -> Any:

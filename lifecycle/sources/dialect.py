@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from lifecycle.sources.names import Names, squash
+from lifecycle.sources.names import TIME_COLUMNS, Names, squash
 
 Path = tuple[str, ...]
 
@@ -26,6 +26,7 @@ class Dialect:
 
     def __init__(self, names: Names, *, wrapped: bool) -> None:
         self._names, self._wrapped = names, wrapped
+        self._times = {slot for column in TIME_COLUMNS for slot in names.slots.get(column, ())}
         self.paths: list[Path] = []
         self._lower: dict[Path, Path] = {}
 
@@ -55,6 +56,10 @@ class Dialect:
     def is_declared(self, path: Path) -> bool:
         """Tell whether a path holds the value of a declared field."""
         return not self.is_wrapper(path) and self._names.slot(path[-1]) is not None
+
+    def is_trimmed(self, path: Path) -> bool:
+        """Tell whether whitespace around the declared value of a path is to be taken off; times are read with it."""
+        return self._names.slot(path[-1]) not in self._times
 
     def slots(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each slot with the columns that fill it."""

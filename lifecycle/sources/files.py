@@ -22,7 +22,7 @@ CHUNK_BYTES = 8 << 20
 LONGEST_LINE_BYTES = 1 << 20
 HEAD_BYTES = 256 << 10
 PADDING_BYTES = 256
-"""Zeros behind the last line of a block, so that a few bytes may be looked at from anywhere in it."""
+"""So many bytes follow the last line of a block, whatever they are: a few may be looked at from anywhere in it."""
 
 Places = npt.NDArray[np.int64]
 
@@ -176,40 +176,46 @@ def blocks(stream: IO[bytes], chunk_bytes: int = CHUNK_BYTES, *, keep_blank: boo
     Block
         In the order of the file.
     """
-    number, rest, skipping = 1, memoryview(b""), False
-    while True:
-        data, filled = _refilled(stream, rest, chunk_bytes)
-        if filled == len(rest):
-            break
-        begin = 3 if number == 1 and not rest and data.startswith(_BOM) else 0
+    number, rest, skipping, goes_on, first = 1, b"", False, True, True
+    while goes_on:
+        data, filled, goes_on = _filled(stream, rest, chunk_bytes)
+        begin = len(_BOM) if first and data.startswith(_BOM) else 0
+        first = False
         if skipping:
             begin = data.find(b"\n", 0, filled) + 1
             if not begin:
+                rest = data[filled:] if goes_on else b""
                 continue
             skipping, number = False, number + 1
         end = max(data.rfind(b"\n", begin, filled) + 1, begin)
         block, following = _block(data, begin, end, number, keep_blank)
-        rest, number = memoryview(data)[end:filled], following
-        if len(rest) > LONGEST_LINE_BYTES:
+        number = following
+        if filled - end > LONGEST_LINE_BYTES:
             block = replace(block, rejects=(*block.rejects, Reject("too-long", number)))
-            rest, skipping = memoryview(b""), True
+            end, skipping = filled, True
+        rest = data[end:] if goes_on else data[end:filled]
         if len(block.numbers) or block.rejects:
             yield block
-    if rest:
-        block, _ = _block(bytes(rest) + b"\n" + bytes(PADDING_BYTES), 0, len(rest) + 1, number, keep_blank)
+    if rest and not skipping:
+        block, _ = _block(rest + b"\n" + bytes(PADDING_BYTES), 0, len(rest) + 1, number, keep_blank)
         if len(block.numbers) or block.rejects:
             yield block
 
 
-def _refilled(stream: IO[bytes], rest: memoryview, chunk_bytes: int) -> tuple[bytearray, int]:
-    """Return a buffer that begins with the rest, and how much of it is filled."""
-    data = bytearray(len(rest) + chunk_bytes + PADDING_BYTES)
-    data[: len(rest)] = rest
-    filled = len(rest)
-    view = memoryview(data)[: len(data) - PADDING_BYTES]
-    while filled < len(view) and (found := stream.readinto(view[filled:])):  # type: ignore[attr-defined]
-        filled += found
-    return data, filled
+def _filled(stream: IO[bytes], rest: bytes, chunk_bytes: int) -> tuple[bytes, int, bool]:
+    """Read on, and give rest and news, how much of it may be looked at, and whether there may be more.
+
+    Behind what may be looked at there is always some padding; in the middle of a stream it is what comes next.
+    """
+    asked = chunk_bytes + PADDING_BYTES
+    if rest and stream.seekable():  # read once more, a few bytes cost less than to copy all that follows
+        stream.seek(-len(rest), io.SEEK_CUR)
+        data = stream.read(len(rest) + asked)
+    else:
+        data = rest + stream.read(asked)
+    if len(data) == len(rest) + asked:
+        return data, len(data) - PADDING_BYTES, True
+    return data + bytes(PADDING_BYTES), len(data), False
 
 
 def _block(data: bytes | bytearray, begin: int, end: int, number: int, keep_blank: bool) -> tuple[Block, int]:

@@ -82,13 +82,12 @@ class _Readers:
         self._own = threading.local()
         self._all: list[ColumnarReader] = []
 
-    def read(self, part: Block | list[tuple[int, Any]]) -> Batch:
+    def read(self, part: Block | list[tuple[int, Any]]) -> Parsed:
         if not isinstance(part, Block):
-            parsed = self._reading.told(part, self._layout.names)
-            return batch(parsed.slots, self._layout, parsed.rejects, parsed.undeclared)
+            return self._reading.told(part, self._layout.names)
         few = len(part.numbers) < FEW_LINES
         parsed = self._careful(part.lines()) if few else self._reader().parse(part)
-        return batch(parsed.slots, self._layout, [*part.rejects, *parsed.rejects], parsed.undeclared, parsed.neat)
+        return replace(parsed, rejects=[*part.rejects, *parsed.rejects])
 
     def close(self) -> None:
         for reader in self._all:
@@ -108,18 +107,22 @@ class _Readers:
         return reader
 
 
+def _batch(parsed: Parsed, layout: Layout) -> Batch:
+    return batch(parsed.slots, layout, parsed.rejects, parsed.undeclared, parsed.neat)
+
+
 def _in_columns(found: Iterator[Block | list[tuple[int, Any]]], layout: Layout, reading: Reading) -> Iterator[Batch]:
-    """Read parts on several threads, a few ahead of the caller, and hand them on in their order."""
+    """Read parts on several threads, a few ahead of the caller, who normalises them in their order."""
     readers = _Readers(layout, reading)
-    waiting: deque[Future[Batch]] = deque()
+    waiting: deque[Future[Parsed]] = deque()
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="source")
     try:
         for part in found:
             waiting.append(pool.submit(readers.read, part))
             if len(waiting) > WORKERS:
-                yield waiting.popleft().result()
+                yield _batch(waiting.popleft().result(), layout)
         while waiting:
-            yield waiting.popleft().result()
+            yield _batch(waiting.popleft().result(), layout)
     finally:
         pool.shutdown(cancel_futures=True)
         readers.close()

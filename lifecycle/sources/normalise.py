@@ -10,7 +10,7 @@ import polars as pl
 
 from lifecycle.model import SCHEMAS, UTC_TIME, Batch, Reject
 from lifecycle.sources.names import TIME_COLUMNS, Names
-from lifecycle.sources.times import UTC_ZONE, in_utc, read_times
+from lifecycle.sources.times import UTC_ZONE, in_utc, iso_times, read_times
 
 LOCATION = "Arztkonsultation"
 COMMANDS = ("CREATED", "MODIFIED", "DELETED")
@@ -100,6 +100,8 @@ def _text(slots: pl.DataFrame, column: str, layout: Layout, neat: Collection[str
 
 
 def _number(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str]) -> pl.Series:
+    if not _given(slots, column, layout):
+        return pl.Series([None], dtype=pl.Int32).new_from_index(0, slots.height)
     texts = _text(slots, column, layout)
     numbers = texts.cast(pl.Float64, strict=False)
     whole = (numbers == numbers.floor()) & numbers.is_between(1, MOST_PARTICIPANTS)
@@ -125,6 +127,8 @@ def _time(slots: pl.DataFrame, column: str, layout: Layout, bad: dict[int, str])
 def _utc(values: pl.Series, zone: ZoneInfo) -> tuple[pl.Series, pl.Series]:
     """Return the times, and which values are filled in at all."""
     if values.dtype == pl.String:
+        if (times := iso_times(values, zone)) is not None and not times.null_count():
+            return times, pl.Series([True]).new_from_index(0, len(values))
         values = values.set(values == "", None)
         times = read_times(values, zone)
         if times.null_count() > values.null_count():
@@ -150,14 +154,16 @@ def _complete(columns: dict[str, pl.Series], layout: Layout) -> None:
     status = _all(layout.status, columns["status"])
     if layout.dataset == "events":
         command = columns["command"]
-        if not command.is_in(COMMANDS).all():
+        if sum(int((command == known).sum() or 0) for known in COMMANDS) < len(command):
             columns["command"] = command = command.str.to_uppercase()
         deleted = command == "DELETED"
         if deleted.any():
             status = _all("cancelled", status).zip_with(deleted, status)
     for column, value in (("channel", layout.channel), ("origin", "etermin")):
         columns[column] = _or(columns[column], _all(value, columns[column]))
-    columns["participant"] = columns["participant"].fill_null(1)
+    participant = columns["participant"]
+    if participant.null_count():
+        columns["participant"] = participant.set(participant.is_null(), 1)
     columns["status"] = _or(columns["status"], status)
 
 

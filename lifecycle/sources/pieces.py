@@ -22,22 +22,22 @@ def gathered(data: bytes | bytearray, begins: Places, width: int) -> npt.NDArray
     return windows[np.minimum(begins, len(windows) - 1)]
 
 
-def views(data: bytes | bytearray, starts: Places, ends: Places) -> npt.NDArray[np.uint32]:
-    """Describe pieces of the data as Arrow does in string views, four words each."""
-    found = np.empty((*starts.shape, 4), np.uint32)
-    for view, begins, lengths in zip(found, starts, ends - starts, strict=True):
-        view[:, 0] = lengths
-        if lengths.min() > _INLINE:  # four bytes to compare by, the number of the buffer, the place in it
-            view[:, 1] = gathered(data, begins, 4).view(np.uint32)
-            view[:, 2] = 0
-            view[:, 3] = begins
-            continue
-        heads = gathered(data, begins, _INLINE).view(np.uint32).reshape(-1, 3)
-        np.bitwise_and(heads, np.take(_KEPT, np.minimum(lengths, _INLINE), axis=0), out=view[:, 1:])
-        if lengths.max() > _INLINE:
-            long = lengths > _INLINE
-            view[:, 2] = np.where(long, 0, view[:, 2])
-            view[:, 3] = np.where(long, begins, view[:, 3])
+def views(data: bytes | bytearray, starts: Places, lengths: Places | int) -> npt.NDArray[np.uint32]:
+    """Describe pieces of the data as Arrow does in string views, four words each; all may be equally long."""
+    found = np.empty((len(starts), 4), np.uint32)
+    found[:, 0] = lengths
+    least, most = (lengths, lengths) if isinstance(lengths, int) else (lengths.min(), lengths.max())
+    if least > _INLINE:  # four bytes to compare by, the number of the buffer, the place in it
+        found[:, 1] = gathered(data, starts, 4).view(np.uint32)
+        found[:, 2] = 0
+        found[:, 3] = starts
+        return found
+    heads = gathered(data, starts, _INLINE).view(np.uint32).reshape(-1, 3)
+    np.bitwise_and(heads, _KEPT[np.minimum(lengths, _INLINE)], out=found[:, 1:])
+    if most > _INLINE:
+        long = lengths > _INLINE
+        found[:, 2] = np.where(long, 0, found[:, 2])
+        found[:, 3] = np.where(long, starts, found[:, 3])
     return found
 
 

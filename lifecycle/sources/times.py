@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import polars as pl
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 UTC_ZONE = ZoneInfo("UTC")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
@@ -133,7 +137,7 @@ def in_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
 
 def read_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series:
     """Read a column of texts into UTC microseconds; null where there is none or where it is not a time."""
-    if (times := _iso(texts, zone)) is not None:
+    if (times := iso_times(texts, zone)) is not None:
         return times
     naive = _exact(texts, _COMMON[0])
     for spelling in _COMMON[1:]:
@@ -144,26 +148,29 @@ def read_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series:
     return _filled(in_utc(naive, zone), texts, lambda text: time_of(text, zone))
 
 
-def _iso(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
+def iso_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
     """Read a column in which every text is ISO 8601, all without an offset or all with one; else None."""
     import pyarrow as pa
 
-    first = texts.drop_nulls().first()
-    if first is None:
+    first = texts[0] if len(texts) else None
+    if first is None and (first := texts.drop_nulls().first()) is None:
         return None
     kind = pa.timestamp("us", "UTC") if _WITH_OFFSET.search(str(first)) else pa.timestamp("us")
     try:
-        times = pl.Series(texts.name, pl.from_arrow(texts.to_arrow().cast(kind)))
+        times = texts.to_arrow().cast(kind)
     except pa.ArrowInvalid:  # which quotes the text
         return None
     if not _in_range(times):
         return None
-    return in_utc(times, zone) if times.dtype == pl.Datetime("us") else times.cast(pl.Datetime("us", "UTC"))
+    if kind.tz is None and zone.key != "UTC":
+        return in_utc(pl.Series(texts.name, pl.from_arrow(times)), zone)
+    return pl.Series(texts.name, pl.from_arrow(times.view(pa.timestamp("us", "UTC"))))
 
 
-def _in_range(times: pl.Series) -> bool:
+def _in_range(times: pa.TimestampArray) -> bool:
     """Tell whether every time is of the years that an appointment may have; compares two of them, not all."""
-    found = times.drop_nulls().to_physical().to_numpy()  # what lies beyond the year 9999 is no datetime of Python's
+    # As numbers: what lies beyond the year 9999 is no datetime of Python's.
+    found = (times.drop_null() if times.null_count else times).view("int64").to_numpy()
     least, most = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in (_EARLIEST, _LATEST))
     return not len(found) or bool(found.min() >= least and found.max() <= most)
 

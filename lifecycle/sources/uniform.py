@@ -7,8 +7,10 @@ object with other values: nothing in it has to be parsed. Every byte that is not
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +27,15 @@ MOST_PATTERNS = 24
 FEWEST_LINES = 64
 """So many lines with as many quotes must follow no pattern before one more is learned."""
 _TRIES = 3
+_ALONE = threading.Lock()
+"""Reading by pattern is thousands of short steps, each of which hands the interpreter's lock over to whoever waits for
+it: two threads at it take longer than one. What other threads do meanwhile, DuckDB and polars do without that lock."""
 
 _QUOTE, _BACKSLASH, _LINE_FEED, _RETURN = b'"\\\n\r'
 _SLICE = 1 << 19
-_SLICE_LINES = 2048
+_NEAR = 32
+"""Most values end within so many bytes."""
+_SLICE_LINES = 4096
 """So many lines stay in the processor's cache while they are looked at again and again."""
 _LATIN = 0xC3
 """First byte of the two that make the letters from À to ÿ."""
@@ -80,14 +87,22 @@ class Alike:
     neat: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Value:
+    """Where one value stands in some lines; ``lengths`` is one number where all are equally long."""
+
+    starts: Places
+    lengths: Places | int
+
+
 @dataclass
 class _Found:
-    """What was read of the lines that follow one pattern, piece by piece; a row for each value."""
+    """What was read of the lines that follow one pattern, slice by slice."""
 
     pattern: Pattern
     lines: list[Places] = field(default_factory=list)
-    views: list[npt.NDArray[np.uint32]] = field(default_factory=list)
-    filled: list[Mask] = field(default_factory=list)
+    values: list[list[npt.NDArray[Any]]] = field(default_factory=list)
+    """For each path the views of its texts, or whether it is filled where it is not declared."""
     neat: list[Mask] = field(default_factory=list)
 
 
@@ -103,37 +118,51 @@ class UniformReader:
         """Return the lines that follow a pattern, pattern by pattern; lines that are ``unfit`` are left alone."""
         if not len(block.numbers) or len(block.data) < block.ends[-1] + PADDING_BYTES:
             return []
-        unfit = unfit | _uneven(block)
         found: dict[Pattern, _Found] = {}
-        for first in range(0, len(block.numbers), _SLICE_LINES):
-            for lines, quotes in _by_quotes(block, first, unfit):
-                for pattern, chosen, edges in self._followed(block, lines, quotes):
-                    self._take(found.setdefault(pattern, _Found(pattern)), block, chosen, edges)
+        unfit = unfit | _uneven(block)
+        with _ALONE:
+            for first in range(0, len(block.numbers), _SLICE_LINES):
+                for pattern, lines, values in self._followed(block, first, unfit[first : first + _SLICE_LINES]):
+                    self._take(found.setdefault(pattern, _Found(pattern)), block, lines, values)
         return [self._alike(one, block) for one in found.values()]
 
-    def _followed(self, block: Block, lines: Places, quotes: Places) -> Iterator[tuple[Pattern, Places, Places]]:
-        """Try the known patterns with this many quotes, then learn new ones from the lines that follow none.
+    def _followed(self, block: Block, first: int, unfit: Mask) -> Iterator[tuple[Pattern, Places, list[_Value]]]:
+        """Find the lines of a slice that follow a pattern.
 
         Yields
         ------
-        tuple of Pattern, numpy array and numpy array
-            With the lines that follow it, and the places of the quotes around their values, a row each.
+        tuple of Pattern, numpy array and list of _Value
+            With the lines that follow it, and where their values stand.
         """
-        known = [one for one in self._patterns if one.quotes == quotes.shape[1]]
+        lines = np.arange(first, first + len(unfit))
+        quotes = _quotes(block, lines)
+        if not unfit.any():
+            # If all lines follow a pattern and there are no more quotes than it has, none stands in a value.
+            for pattern in self._patterns:
+                if pattern.quotes * len(lines) == quotes.total:
+                    values, fits = _found(pattern, block, lines)
+                    if fits.all():
+                        yield pattern, lines, values
+                        return
+        for count, alike in quotes.grouped(unfit):
+            yield from self._tried(block, lines[alike], count)
+
+    def _tried(self, block: Block, lines: Places, quotes: int) -> Iterator[tuple[Pattern, Places, list[_Value]]]:
+        """Try the known patterns with this many quotes, then learn new ones from the lines that follow none."""
+        known = [one for one in self._patterns if one.quotes == quotes]
         tries = _TRIES
         while len(lines):
-            pattern = known.pop(0) if known else self._learned(block, lines, quotes.shape[1], tries)
+            pattern = known.pop(0) if known else self._learned(block, lines, quotes, tries)
             if pattern is None:
                 return
             tries -= not known
-            edges = np.ascontiguousarray(quotes[:, _around(pattern)].T)
-            fits = _fitting(pattern, block, lines, edges)
+            values, fits = _found(pattern, block, lines)
             if fits.all():
-                yield pattern, lines, edges
+                yield pattern, lines, values
                 return
             if fits.any():
-                yield pattern, lines[fits], edges[:, fits]
-            lines, quotes = lines[~fits], quotes[~fits]
+                yield pattern, lines[fits], [_only(value, fits) for value in values]
+            lines = lines[~fits]
 
     def _learned(self, block: Block, lines: Places, quotes: int, tries: int) -> Pattern | None:
         if not tries or len(lines) < FEWEST_LINES or len(self._patterns) >= MOST_PATTERNS:
@@ -145,29 +174,33 @@ class UniformReader:
             return new
         return None
 
-    def _take(self, found: _Found, block: Block, lines: Places, edges: Places) -> None:
-        declared = np.array([self.dialect.is_declared(path) for path in found.pattern.paths], bool)
-        starts, ends = edges[0::2] + 1, edges[1::2]
+    def _take(self, found: _Found, block: Block, lines: Places, values: list[_Value]) -> None:
         found.lines.append(lines)
-        found.views.append(views(block.data, starts[declared], ends[declared]))
-        found.filled.append(ends[~declared] > starts[~declared])
-        found.neat.append(_neat(block.data, starts[declared], ends[declared]))
+        if not found.values:
+            found.values = [[] for _ in values]
+        neat = []
+        for path, value, parts in zip(found.pattern.paths, values, found.values, strict=True):
+            if self.dialect.is_declared(path):
+                parts.append(views(block.data, value.starts, value.lengths))
+                neat.append(self.dialect.is_trimmed(path) and _is_neat(block.data, value))
+            else:
+                parts.append(np.broadcast_to(np.asarray(value.lengths) > 0, len(lines)))
+        found.neat.append(np.array(neat, bool))
 
     def _alike(self, found: _Found, block: Block) -> Alike:
         at = {path: str(index) for index, path in enumerate(self.dialect.paths)}
-        told = [path for path in found.pattern.paths if self.dialect.is_declared(path)]
-        others = [path for path in found.pattern.paths if not self.dialect.is_declared(path)]
-        columns = {
-            at[path]: texts(block.data, np.concatenate([part[row] for part in found.views]))
-            for row, path in enumerate(told)
-        }
-        columns |= {
-            at[path]: pl.Series(np.concatenate([filled[row] for filled in found.filled]))
-            for row, path in enumerate(others)
-        }
+        columns: dict[str, pl.Series] = {}
+        told: list[str] = []
+        for path, parts in zip(found.pattern.paths, found.values, strict=True):
+            joined = np.concatenate(parts)
+            if self.dialect.is_declared(path):
+                told.append(at[path])
+                columns[at[path]] = texts(block.data, joined)
+            else:
+                columns[at[path]] = pl.Series(joined)
         lines = np.concatenate(found.lines)
         neat = np.all(found.neat, axis=0).tolist()
-        names = frozenset(at[path] for path, is_neat in zip(told, neat, strict=True) if is_neat)
+        names = frozenset(name for name, is_neat in zip(told, neat, strict=True) if is_neat)
         return Alike(lines, pl.DataFrame(columns, height=len(lines)), names)
 
 
@@ -220,35 +253,31 @@ def _listed(
     return True
 
 
-def _around(pattern: Pattern) -> Places:
-    """Return which quotes open and close the values, in turn."""
-    opens = np.array(pattern.opens, np.int64)
-    return np.stack([opens, opens + 1], axis=1).reshape(-1)
+@dataclass(frozen=True)
+class _Quotes:
+    """The quotes of some lines that lie one after the other, first all of them and then line by line."""
+
+    starts: Places
+    ends: Places
+    is_quote: Mask
+
+    @property
+    def total(self) -> int:
+        return int(np.count_nonzero(self.is_quote))
+
+    def grouped(self, unfit: Mask) -> Iterator[tuple[int, Places]]:
+        """Yield a number of quotes, and which lines have so many; lines that are ``unfit`` are left out."""
+        places = np.flatnonzero(self.is_quote)
+        counts = np.searchsorted(places, self.ends) - np.searchsorted(places, self.starts)
+        counts[unfit] = 0
+        for count in np.unique(counts[counts > 1]):
+            yield int(count), np.flatnonzero(counts == count)
 
 
-def _by_quotes(block: Block, first: int, unfit: Mask) -> Iterator[tuple[Places, Places]]:
-    """Group some lines by how many quotes they have.
-
-    Yields
-    ------
-    tuple of numpy array and numpy array
-        Indices of lines, and a row for each with the places of its quotes.
-    """
-    chosen = slice(first, first + _SLICE_LINES)
-    starts, ends, unfit = block.starts[chosen], block.ends[chosen], unfit[chosen]
-    begin, end, height = int(starts[0]), int(ends[-1]), len(starts)
-    places = np.flatnonzero(np.frombuffer(block.data, np.uint8, end - begin, begin) == _QUOTE) + begin
-    if places.size and places.size % height == 0 and not unfit.any():
-        evenly = places.reshape(height, -1)
-        if (evenly[:, 0] >= starts).all() and (evenly[:, -1] < ends).all():
-            yield np.arange(first, first + height), evenly
-            return
-    before = np.searchsorted(places, starts)
-    counts = np.searchsorted(places, ends) - before
-    counts[unfit] = 0
-    for count in np.unique(counts[counts > 1]):
-        lines = np.flatnonzero(counts == count)
-        yield lines + first, places[before[lines][:, None] + np.arange(count)]
+def _quotes(block: Block, lines: Places) -> _Quotes:
+    starts, ends = block.starts[lines], block.ends[lines]
+    text = np.frombuffer(block.data, np.uint8, int(ends[-1] - starts[0]), int(starts[0]))
+    return _Quotes(starts - starts[0], ends - starts[0], text == _QUOTE)
 
 
 def _uneven(block: Block) -> Mask:
@@ -258,43 +287,63 @@ def _uneven(block: Block) -> Mask:
     text = np.frombuffer(block.data, np.uint8)
     if block.data.find(b"\\", begin, end) >= 0:
         uneven |= block.lines_at(np.flatnonzero(text[begin:end] == _BACKSLASH) + begin)
-    for at in range(begin, end, _SLICE):
+    windows = range(begin, end, _SLICE)
+    controls = sum(int(np.count_nonzero(text[at : min(at + _SLICE, end)] < 32)) for at in windows)
+    if controls == len(uneven) and (block.starts[1:] == block.ends[:-1] + 1).all():
+        return uneven  # they are the line feeds
+    for at in windows:
         window = text[at : min(at + _SLICE, end)]
-        control = window < 32
-        if np.count_nonzero(control) == np.count_nonzero(window == _LINE_FEED):
-            continue
-        places = np.flatnonzero(control & (window != _LINE_FEED)) + at
+        places = np.flatnonzero((window < 32) & (window != _LINE_FEED)) + at
         inner = (text[places] != _RETURN) | (text[places + 1] != _LINE_FEED)
         uneven |= block.lines_at(places[inner])
     return uneven
 
 
-def _fitting(pattern: Pattern, block: Block, lines: Places, edges: Places) -> Mask:
-    """Tell which lines hold the pattern's pieces, all of them and nothing else, around their values."""
-    begins = np.vstack([block.starts[lines], edges[1::2]])  # a value's closing quote begins the next piece
-    ends = np.vstack([edges[0::2] + 1, block.ends[lines]])
-    lengths = np.array([[len(piece)] for piece in pattern.pieces])
-    fits: Mask = (ends - begins == lengths).all(axis=0)
-    if not fits.any():
-        return fits
-    gaps = edges[1::2] - edges[0::2]
-    steady = (gaps == gaps[:, :1]).all(axis=1).tolist()
-    piece = 0
-    while piece < len(pattern.pieces):
-        # Where all values in between are equally long, several pieces are one window.
-        wanted, mattering, row = bytearray(), bytearray(), piece
-        while True:
-            wanted += pattern.pieces[row]
-            mattering += b"\xff" * len(pattern.pieces[row])
-            if row == len(steady) or not steady[row]:
-                break
-            inside = int(gaps[row, 0]) - 1
-            wanted += bytes(inside)
-            mattering += bytes(inside)
-            row += 1
-        fits &= _same(block.data, begins[piece], wanted, mattering)
-        piece = row + 1
-    return fits
+def _found(pattern: Pattern, block: Block, lines: Places) -> tuple[list[_Value], Mask]:
+    """Find the pattern's values in the lines, and tell which lines hold its pieces around them and nothing else.
+
+    A value ends with the next quote, so a line that has as many quotes as the pattern has none in a value.
+    """
+    data, text = block.data, np.frombuffer(block.data, np.uint8)
+    values: list[_Value] = []
+    fits = np.ones(len(lines), bool)
+    begins, wanted, mattering = block.starts[lines], bytearray(), bytearray()
+    for piece in pattern.pieces[:-1]:
+        wanted += piece
+        mattering += b"\xff" * len(piece)
+        starts = begins + len(wanted)
+        length = max(data.find(b'"', starts[0]) - int(starts[0]), 0)
+        if (text.take(starts + length, mode="clip") == _QUOTE).all():
+            # Where a value is equally long in all lines, what stands before and after it is one window.
+            values.append(_Value(starts, length))
+            wanted += bytes(length)
+            mattering += bytes(length)
+        else:
+            fits &= _same(data, begins, wanted, mattering)
+            begins = _next_quotes(data, starts)
+            values.append(_Value(starts, begins - starts))
+            wanted, mattering = bytearray(), bytearray()
+    wanted += pattern.pieces[-1]
+    mattering += b"\xff" * len(pattern.pieces[-1])
+    fits &= _same(data, begins, wanted, mattering)
+    fits &= begins + len(wanted) == block.ends[lines]
+    return values, fits
+
+
+def _next_quotes(data: bytes | bytearray, starts: Places) -> Places:
+    """Find the first quote from each place on, or the end of the data."""
+    is_quote = gathered(data, starts, _NEAR).view(np.uint8).reshape(-1, _NEAR) == _QUOTE
+    away = is_quote.argmax(axis=1)
+    found: Places = starts + away
+    for row in np.flatnonzero((away == 0) & ~is_quote[:, 0]).tolist():
+        at = data.find(b'"', starts[row])
+        found[row] = at if at >= 0 else len(data)
+    return found
+
+
+def _only(value: _Value, fits: Mask) -> _Value:
+    lengths = value.lengths
+    return _Value(value.starts[fits], lengths if isinstance(lengths, int) else lengths[fits])
 
 
 def _same(data: bytes | bytearray, begins: Places, wanted: bytearray, mattering: bytearray) -> Mask:
@@ -309,11 +358,14 @@ def _same(data: bytes | bytearray, begins: Places, wanted: bytearray, mattering:
     return np.asarray(~differs.any(axis=1))
 
 
-def _neat(data: bytes | bytearray, starts: Places, ends: Places) -> Mask:
-    """Tell which rows of pieces are all filled, and begin and end with a character that is no whitespace for sure."""
+def _is_neat(data: bytes | bytearray, value: _Value) -> bool:
+    """Tell whether all are filled, and begin and end with a character that is no whitespace for sure."""
+    if not np.all(value.lengths):
+        return False
     text = np.frombuffer(data, np.uint8)
-    begins = (ends > starts) & _BEGINS.take(text.take(starts))
-    solid = begins & _SOLID.take(text.take(ends - 1))
-    if not solid.all():  # such a letter is two bytes, so it is told by the last but one
-        solid |= begins & (text.take(ends - 2) == _LATIN)
-    return np.asarray(solid.all(axis=1))
+    last = value.starts + value.lengths - 1
+    if not _BEGINS.take(text.take(value.starts)).all():
+        return False
+    solid = _SOLID.take(text.take(last))
+    # A letter such as é is two bytes, so it is told by the last but one.
+    return bool(solid.all() or (text.take(last[~solid] - 1) == _LATIN).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lifecycle.errors import SourceError, UsageError
 from lifecycle.sources import open_file
@@ -86,13 +89,16 @@ def test_a_file_of_bad_lines_only(kind: str, read_bytes: Any) -> None:
     assert found.rejects == [(reason, number) for number in range(1, times + 1)]
 
 
-class _Zeros:
+class _Zeros(io.RawIOBase):
     """A log of one good line, a line of 200 MB, and another good line, that exists nowhere as a whole."""
 
     def __init__(self) -> None:
         self._parts = [GOOD + b"\n", *[b"x" * (1 << 20)] * 200, b"\n", GOOD]
 
-    def readinto(self, view: memoryview) -> int:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any) -> int:
         if not self._parts:
             return 0
         part = self._parts.pop(0)
@@ -107,10 +113,35 @@ def test_a_line_of_200_megabytes_is_skipped_while_it_is_read() -> None:
     """It is one reject, no block holds it, and the lines behind it have their numbers."""
     from lifecycle.sources.files import blocks
 
-    found = list(blocks(_Zeros(), 4 << 20))  # type: ignore[arg-type]
+    found = list(blocks(io.BufferedReader(_Zeros()), 4 << 20))
     assert [(one.reason, one.line) for block in found for one in block.rejects] == [("too-long", 2)]
     assert [number for block in found for number in block.numbers.tolist()] == [1, 3]
     assert max(len(block.data) for block in found) < 8 << 20
+
+
+class _Pipe(io.BytesIO):
+    """What can only be read on, like a packed file."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@given(
+    parts=st.lists(st.sampled_from([b"\n", b"\r\n", b"a", b" ", b"\xef\xbb\xbf", b"b" * 300, b"\n" * 300]), max_size=9),
+    chunk_bytes=st.integers(1, 700),
+    stream=st.sampled_from([io.BytesIO, _Pipe]),
+)
+def test_lines_are_the_same_wherever_the_file_is_cut(
+    parts: list[bytes], chunk_bytes: int, stream: type[io.BytesIO]
+) -> None:
+    """Each line once, whole, under its number, with bytes behind it; blank ones and the byte order mark left out."""
+    from lifecycle.sources.files import PADDING_BYTES, blocks
+
+    data = b"".join(parts)
+    expected = [(n, one) for n, one in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1) if one.strip()]
+    found = list(blocks(stream(data), chunk_bytes))
+    assert [one for block in found for one in block.lines()] == expected
+    assert all(len(block.data) >= block.ends[-1] + PADDING_BYTES for block in found)
 
 
 def _fails(path: Path, **options: Any) -> SourceError:

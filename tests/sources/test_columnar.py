@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
+from itertools import product
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 
 from lifecycle.errors import SourceError
 from lifecycle.sources.columnar import ColumnarReader
+from lifecycle.sources.dialect import Dialect
 from lifecycle.sources.documents import elements, parts
 from lifecycle.sources.evidence import weigh
 from lifecycle.sources.files import Block, blocks
 from lifecycle.sources.messages import PUSHED
 from lifecycle.sources.names import Names
 from lifecycle.sources.objects import Parsed, message_line, parse
-from lifecycle.sources.uniform import FEWEST_LINES
+from lifecycle.sources.uniform import FEWEST_LINES, UniformReader
 
 NAMES = Names("events", without=frozenset({"channel"}))
 CAREFUL = partial(parse, names=NAMES, members=message_line, command=True)
@@ -287,12 +289,36 @@ def of_elements() -> Iterator[ColumnarReader]:
 def test_a_line_that_breaks_the_pattern_anywhere_is_not_read_by_it() -> None:
     """One byte changed at each place of one line among many that are alike: it still says what it says."""
     line = b'{"received_at":"2026-05-01T07:00:00Z","body":{"command":"CREATED","email":"a:b","notes":""}}'
-    for place in range(len(line)):
-        odd = line[:place] + b"x" + line[place + 1 :]
+    for place, other in product(range(len(line)), (b"x", b'"')):
+        odd = line[:place] + other + line[place + 1 :]
         data = b"\n".join([line] * FEWEST_LINES + [odd] + [line] * FEWEST_LINES) + b"\n"
         (block,), (expected,) = blocks(io.BytesIO(data)), by_line(data)
         with closing(ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)) as reader:
             assert comparable(reader.parse(block)) == comparable(expected), place
+
+
+def test_values_of_any_length_are_found_by_the_pattern() -> None:
+    """Empty, short, longer than what is looked at first, longer than the padding, and up to the end of the data."""
+    sizes = [*range(70), 255, 256, 257, 5_000, 70_000, 3]
+    lines = [f'{{"email":"{"e" * size}","command":"A","notes":"{"n" * (size // 2)}"}}\n' for size in sizes]
+    data = "".join(lines).encode()
+    (block,), (expected,) = blocks(io.BytesIO(data)), by_line(data)
+    by_pattern = UniformReader(Dialect(NAMES, wrapped=True), wrapped=True)
+    found = by_pattern.read(block, np.zeros(len(sizes), bool))
+    assert sum(len(one.lines) for one in found) == len(sizes)
+    with closing(ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)) as reader:
+        assert comparable(reader.parse(block)) == comparable(expected)
+
+
+def test_quotes_that_are_missing_in_one_line_do_not_make_up_for_those_in_another() -> None:
+    """All lines of a slice together may have as many quotes as the pattern; still each has to have its own."""
+    line = b'{"email":"a:b","command":"A"}\n'
+    odd = b'{"email":"a"b","command":"A"}\n' + b'{"email":"a:b","command":A"}\n'
+    reader = ColumnarReader(NAMES, CAREFUL, wrapped=True, command=True)
+    for data in line * FEWEST_LINES, line * FEWEST_LINES + odd:
+        (block,), (expected,) = blocks(io.BytesIO(data)), by_line(data)
+        assert comparable(reader.parse(block)) == comparable(expected)
+    reader.close()
 
 
 def test_a_text_is_called_neat_only_where_nothing_has_to_be_trimmed() -> None:
