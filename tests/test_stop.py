@@ -52,9 +52,13 @@ def approved(wb: Workbench) -> str:
     return plan.run_id
 
 
+def begun(wb: Workbench, run_id: str) -> bool:
+    return "3-intent.json" in wb._workspace.ledger().listing(run_id)
+
+
 def in_log(wb: Workbench, run_id: str) -> bool:
     ledger = wb._workspace.ledger()
-    return "3-intent.json" in ledger.listing(run_id) and ledger.contains(ledger.read(run_id, "3-intent.json"))
+    return begun(wb, run_id) and ledger.contains(ledger.read(run_id, "3-intent.json"))
 
 
 def rows(wb: Workbench) -> int:
@@ -63,7 +67,7 @@ def rows(wb: Workbench) -> int:
 
 @pytest.mark.parametrize("point", range(1, 8))
 def test_a_run_ends_at_every_safe_point_and_goes_on(wb: Workbench, monkeypatch: pytest.MonkeyPatch, point: int) -> None:
-    """Before the intent is in the log: 6 and nothing begun; afterwards: 9; in between nothing is half done."""
+    """Before the intent is written: 6 and nothing begun; afterwards: 9; in between nothing is half done."""
     run_id = approved(wb)
     asked = [0]
 
@@ -75,7 +79,7 @@ def test_a_run_ends_at_every_safe_point_and_goes_on(wb: Workbench, monkeypatch: 
     with pytest.raises((Refused, Incomplete)) as stopped:
         wb.purge(run_id)
     monkeypatch.undo()
-    assert stopped.value.exit_code == (9 if in_log(wb, run_id) else 6)
+    assert stopped.value.exit_code == (9 if begun(wb, run_id) else 6)
     marked = run_id in wb._workspace.store.runs()
     assert rows(wb) == (1 if marked else 3)
     done = wb.purge(run_id)
@@ -215,7 +219,7 @@ def test_outside_the_main_thread_the_file_still_works(wb: Workbench) -> None:
 
 
 def test_a_run_ends_when_its_time_is_over_and_goes_on_later(wb: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the intent it is refused (6), after it unfinished (9); the same call with more time finishes it."""
+    """Before the intent it is refused (6), after it unfinished (9); more time finishes it, also by a nightly call."""
     run_id = approved(wb)
     before = rows(wb)
     with pytest.raises(Refused, match="nothing was begun") as early:
@@ -230,10 +234,35 @@ def test_a_run_ends_when_its_time_is_over_and_goes_on_later(wb: Workbench, monke
         return real(*args)
 
     monkeypatch.setattr(documents, "intent", slowly)
-    with pytest.raises(Refused, match="stopped before anything was begun"):
+    with pytest.raises(Incomplete, match="before anything was deleted; it has begun and is not finished"):
         wb.purge(run_id, max_runtime="2h")
     assert rows(wb) == before
     assert wb.purge(run_id, max_runtime="3h").deleted == 2
+
+
+def test_a_stop_between_the_intent_and_the_log_leaves_an_open_run(
+    wb: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The intent is written, the log does not know it: nothing is deleted, and all verbs say that the run is open."""
+    run_id, before, make = approved(wb), rows(wb), documents.intent
+
+    def with_file(*args: Any) -> bytes:
+        (wb.path / "STOP").touch()
+        return make(*args)
+
+    monkeypatch.setattr(documents, "intent", with_file)
+    for call in (lambda: wb.purge(run_id), lambda: wb.purge(run_id), lambda: wb.purge(as_of="today")):
+        with pytest.raises(Incomplete, match="before anything was deleted; it has begun") as stopped:
+            call()
+        assert stopped.value.hint.endswith(f"lifecycle purge {run_id}")
+        assert begun(wb, run_id)
+        assert not in_log(wb, run_id)
+        assert rows(wb) == before
+    with pytest.raises(StoreError, match="not finished, so nothing was read"):
+        wb.ingest(wb.path / "lifecycle.toml")
+    (wb.path / "STOP").unlink()
+    assert wb.purge(run_id).deleted == 2
+    assert wb.verify().outcome == "passed"
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1d", "2h30", "1.5h"])

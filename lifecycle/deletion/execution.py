@@ -119,8 +119,7 @@ class Execution:
 
     def _begin(self, chosen: Mapping[str, Erasing], key: bytes, *, begun_in_store: bool) -> pl.Series | None:
         """Have the intent in the log; gives the tombstones where this call has just written them down."""
-        in_log = doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
-        if in_log:
+        if self._intent_in_log():
             return None
         # Before anything is written: with a store that is done, an intent of today would be made up afterwards.
         if begun_in_store:
@@ -261,10 +260,15 @@ class Execution:
         if not self._stopped():
             return
         hint = f"remove the file STOP or allow more time, if it was that; then: lifecycle purge {self._run_id}"
-        begun = doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
-        if begun:
-            raise Incomplete(f"Run {self._run_id} was stopped at a safe point; it has begun and is not finished.", hint)
-        raise Refused(f"Run {self._run_id} was stopped before anything was begun.", hint)
+        if doc.INTENT not in self._listing():
+            raise Refused(f"Run {self._run_id} was stopped before anything was begun.", hint)
+        # A written intent is an open run; only one in the log lets a store delete.
+        yet = "" if self._intent_in_log() else ", before anything was deleted"
+        fact = f"Run {self._run_id} was stopped at a safe point{yet}; it has begun and is not finished."
+        raise Incomplete(fact, hint)
+
+    def _intent_in_log(self) -> bool:
+        return doc.INTENT in self._listing() and self._ledger.contains(self._ledger.read(self._run_id, doc.INTENT))
 
     def _listing(self) -> frozenset[str]:
         return self._ledger.listing(self._run_id)

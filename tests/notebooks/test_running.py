@@ -288,7 +288,7 @@ w.Workbench.open().purge(as_of="today")
 
 @pytest.mark.slow
 def test_a_signal_reaches_the_purge_inside_and_the_notebook_is_saved(clinic: Prepared) -> None:
-    """``kill PID`` of the outer process: the deletion ends at its next safe point (6), and nothing was begun."""
+    """``kill PID`` of the outer process: the deletion ends at its next safe point (9), with nothing deleted yet."""
     wb, made_up = clinic
     name = written(wb, "slowly", SLOWLY)
     call = [str(Path(sys.executable).parent / "lifecycle"), "--workspace", str(wb.path), "run", name, "--json"]
@@ -300,10 +300,10 @@ def test_a_signal_reaches_the_purge_inside_and_the_notebook_is_saved(clinic: Pre
         time.sleep(0.5)
         (wb.path / "reports" / "go").touch()
         out, err = process.communicate(timeout=300)
-    assert process.returncode == 6, err[-2000:]
+    assert process.returncode == 9, err[-2000:]
     assert err.startswith("Stopping at the next safe point")
     said = json.loads(out)
-    assert "was stopped before anything was begun" in said["fact"]
+    assert "before anything was deleted; it has begun and is not finished" in said["fact"]
     assert leaks(Path(said["artefact"]), made_up) == 0
     assert wb.purge(as_of="today").outcome == "sealed"
 
