@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import nbformat
 import pytest
 
 from lifecycle.errors import UsageError
+from lifecycle.model import Outcome
+from lifecycle.report.speech import Speech
 from lifecycle.workbench import Workbench
 
 pytestmark = pytest.mark.slow
@@ -102,6 +105,19 @@ def test_every_text_that_a_notebook_asks_for_is_there(filled: tuple[Path, Any]) 
     asked = {name for path in NOTEBOOKS for name in re.findall(r'tell\("([a-z.]+)"', "\n".join(code(path)))}
     known = {name.partition(":")[0] for name in headings("de") if re.match(r"^[a-z]+\.[a-z]+(:|$)", name)}
     assert asked == known - {"runs.none"}
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_step_of_the_verifier_is_explained(filled: tuple[Path, Any], language: str) -> None:
+    """The verifier speaks English; what it means that a step has not passed stands below, by the step's own name."""
+    wb, say = Workbench.open(filled[0]), Speech(language)
+    verified, tell = wb.verify(), wb.prose(language)
+    names = {check.name for check in verified.checks} | {"store and evidence belong together", "years"}
+    words = {say.word("step", name) for name in names}
+    assert len(words & names) == 0, "each step has a word of its own"
+    bad = replace(verified, outcome=Outcome.FAILED)
+    assert {word for word in words if f"**{word}**" not in " ".join(tell("verify.details", bad).text.split())} == set()
+    assert "*not checked*" in tell("verify.details", verified).text
 
 
 def test_the_words_stay_with_the_glossary() -> None:
