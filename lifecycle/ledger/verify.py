@@ -46,10 +46,11 @@ class Evidence:
         return (self.root / name).read_bytes() if (self.root / name).is_file() else b""
 
     def runs(self) -> Iterator[tuple[str, Files, dict[str, Any]]]:
-        for path in sorted((self.root / "runs").glob("*/")):
-            self.at = f"runs/{path.name}"
-            have = {each.name: each.read_bytes() for each in path.glob("[1-6t]*") if each.is_file()}
-            yield path.name, have, {name: loads(data) for name, data in have.items() if name.endswith(".json")}
+        for path in sorted(self.root.glob("runs/*/")):
+            if FILE.fullmatch(f"runs/{path.name}/{PLAN}"):  # the name of a foreign folder is never said
+                self.at = f"runs/{path.name}"
+                have = {each.name: each.read_bytes() for each in path.glob("[1-6t]*") if each.is_file()}
+                yield path.name, have, {name: loads(data) for name, data in have.items() if name.endswith(".json")}
 
     def subtree(self, start: int, stop: int) -> bytes:
         """Hash the leaves from `start` to before `stop` after RFC 6962."""
@@ -146,9 +147,9 @@ class Evidence:
             words = f"is missing; it was withdrawn, its SHA-256 is {digest[:64]}" if gone else "is missing or changed"
             yield None if gone else bool(same), f"{self.at} {words}"
         covered = set(leaves) | {name for name, _, _ in said} | {name + PROOF for name in leaves}
-        for path in [path for name in (RECORD, ABORTED) for path in self.root.glob(f"runs/*/{name}")]:
-            loose = {each.relative_to(self.root).as_posix() for each in path.parent.iterdir() if each.name != STAMP}
-            yield loose <= covered, f"{path.parent.relative_to(self.root)} holds a file that its record does not cover"
+        for folder in [name.rpartition("/")[0] for name in leaves if name.endswith((RECORD, ABORTED))]:
+            loose = {f"{folder}/{each.name}" for each in (self.root / folder).iterdir() if each.name != STAMP}
+            yield loose <= covered, f"{folder} holds a file that its record does not cover"
 
     def run_has_one_proved_outcome(self, run: str, have: Files, said: Any) -> Facts:
         done = {DELETED, VERIFIED} & have.keys()
@@ -199,13 +200,12 @@ class Evidence:
         approvals = f"signed: {n[SIGNATURE]} of {n[APPROVAL]} approvals; {n['standing']} rest on a standing one"
         self.notes = [f"{approvals}; stamped: {n[STAMP]} of {n[RECORD]} records"]
         role = "delegate" if approval.get("role") == "delegate" else "controller"
-        ssh = f"ssh-keygen -Y verify -n deletion-approval -I {role} -s {SIGNATURE} -f", "allowed_signers", APPROVAL
-        stamp = f"openssl ts -verify -in {STAMP} -data {RECORD}{PROOF} -CAfile", "ca.pem", RECORD
-        for call, trusted, data in [ssh] * (SIGNATURE in have) + [stamp] * (STAMP in have):
+        ssh = f"ssh-keygen -Y verify -n deletion-approval -I {role} -s runs/{run}/{SIGNATURE} -f", "allowed_signers"
+        stamp = f"openssl ts -verify -in runs/{run}/{STAMP} -data runs/{run}/{RECORD}{PROOF} -CAfile", "ca.pem"
+        for (call, trusted), data in [(ssh, APPROVAL)] * (SIGNATURE in have) + [(stamp, RECORD)] * (STAMP in have):
             words, known = [*call.split(" "), str(self.trusted[trusted].resolve())], self.trusted[trusted].is_file()
-            cwd = self.root / "runs" / run
-            done = known and subprocess.run(words, cwd=cwd, input=have[data], capture_output=True, check=False)
-            fact = f"{'refused' if done else 'not checked'}: cd runs/{run} && {call} {trusted} < {data}"
+            done = known and subprocess.run(words, cwd=self.root, input=have[data], capture_output=True, check=False)
+            fact = f"{'refused' if done else 'not checked'}: {call} /path/to/{trusted} < runs/{run}/{data}"
             yield done.returncode == 0 if done else None, fact
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -289,6 +290,9 @@ def test_nothing_of_a_file_is_ever_printed(evidence: Path, vkey: str) -> None:
     for place in ("runs", "keys-log", "tile", canary):
         (evidence / place).mkdir(exist_ok=True)
         (evidence / place / f"{canary} and more.json").write_text(canary)
+    # Commands are printed to be pasted: the name of a folder must not become one.
+    shutil.copytree(evidence / "runs/2026-10-01-a", evidence / "runs" / f"{canary}; touch pasted")
+    (evidence / "runs" / f"{canary}; touch pasted" / "2-approval.json.sig").write_text(canary)
     for path in files_of(evidence):
         whole = path.read_bytes()
         for junk in (canary.encode(), json.dumps({canary: canary}).encode(), whole.replace(b"runId", canary.encode())):
@@ -437,6 +441,15 @@ def ssh_key(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def pasted(line: str, evidence: Path, public: Path, folder: Path) -> bool:
+    """Run the printed command as it stands in the evidence folder, with the one path filled in."""
+    (command,) = re.findall("not checked: (.*)", line)
+    (folder / "signers").write_text(f'controller namespaces="deletion-approval" {public.read_text()}')
+    assert command.count("/path/to/") == 1
+    command = command.replace("/path/to/allowed_signers", str(folder / "signers"))
+    return subprocess.run(command, shell=True, cwd=evidence, capture_output=True, check=False).returncode == 0
+
+
 def test_an_ssh_signature_is_checked_where_the_signers_are_known(evidence: Path, vkey: str, begin, tmp_path) -> None:
     """ssh-keygen checks it; without the file of allowed signers the command is printed."""
     key, other = ssh_key(tmp_path, "key"), ssh_key(tmp_path, "other")
@@ -456,7 +469,8 @@ def test_an_ssh_signature_is_checked_where_the_signers_are_known(evidence: Path,
     said: list[str] = []
     outcomes = dict(verify.verify(evidence, vkey, say=said.append))
     assert outcomes["run signatures and stamps hold"] == "unknown"
-    assert "ssh-keygen -Y verify -n deletion-approval -I controller" in "\n".join(said)
+    assert pasted(said[-1], evidence, key.with_suffix(".pub"), tmp_path)
+    assert not pasted(said[-1], evidence, other.with_suffix(".pub"), tmp_path)
     for signer, outcome in ((key, "passed"), (other, "failed")):
         public = signer.with_suffix(".pub").read_text()
         (evidence / "allowed_signers").write_text(f'controller namespaces="deletion-approval" {public}')
