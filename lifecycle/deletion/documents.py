@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -293,10 +294,15 @@ def aborted(
 
 
 def pieces(tombstones: pl.Series) -> Iterator[bytes]:
-    """Give the bytes of ``tombstones.txt`` in pieces of whole lines, without a Python text for each line."""
-    for piece in tombstones.to_frame().iter_slices(_TOMBSTONES_A_PIECE):
-        text: str = piece.to_series().str.join("\n").item()
-        yield text.encode("ascii") + b"\n"
+    """Give the bytes of ``tombstones.txt`` in pieces of whole lines, the next one joined while one is used."""
+    with ThreadPoolExecutor(1, "pieces") as ahead:
+        yield from ahead.map(_lines, tombstones.to_frame().iter_slices(_TOMBSTONES_A_PIECE))
+
+
+def _lines(tombstones: pl.DataFrame) -> bytes:
+    # Without a Python text for each line.
+    text: str = tombstones.to_series().str.join("\n").item()
+    return text.encode("ascii") + b"\n"
 
 
 def from_lines(data: bytes) -> pl.Series:

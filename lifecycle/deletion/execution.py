@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import tee
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -137,7 +138,8 @@ class Execution:
 
     def _write_intent(self, tombstones: pl.Series, key: bytes) -> None:
         plan = self._plan
-        if self._digests.due_set(key, doc.pieces(tombstones)) != plan.due_set:
+        to_bind, to_write = tee(doc.pieces(tombstones))  # to join them twice would take as long as all else here
+        if self._digests.due_set(key, to_bind) != plan.due_set:
             change = tombstones.len() - plan.count
             what = "the due rows changed"
             if change:
@@ -148,9 +150,7 @@ class Execution:
         subjects: dict[str, bytes | str] = {doc.PLAN: plan.to_bytes()}
         if plan.count:
             subjects[doc.APPROVAL] = self._ledger.read(self._run_id, doc.APPROVAL)
-            subjects[doc.TOMBSTONES] = self._ledger.write_pieces_once(
-                self._run_id, doc.TOMBSTONES, doc.pieces(tombstones)
-            )
+            subjects[doc.TOMBSTONES] = self._ledger.write_pieces_once(self._run_id, doc.TOMBSTONES, to_write)
         intent = doc.intent(self._run_id, plan.count, subjects, self._now())
         self._ledger.write_once(self._run_id, doc.INTENT, intent)
 

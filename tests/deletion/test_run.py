@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Limits, StandingApproval, from_lines, pieces
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, UsageError
 
@@ -87,6 +88,18 @@ def test_a_run_reads_no_long_file_that_it_has_just_written(world) -> None:
     assert "1-plan.json" in read
     assert "tombstones.txt" not in read
     assert world.is_sound(), world.verified()
+
+
+def test_lines_are_joined_once_for_digest_and_file(world, monkeypatch) -> None:
+    """In their order, however many pieces; to join them twice took as long as all that is done with them."""
+    run_id, joined, real = approved(world), [], doc._lines
+    monkeypatch.setattr(doc, "_TOMBSTONES_A_PIECE", 1)
+    monkeypatch.setattr(doc, "_lines", lambda piece: (joined.append(piece.height), real(piece))[1])
+    assert world.purge(run_id) == "sealed"
+    assert joined == [1, 1]
+    lines = world.ledger().read(run_id, doc.TOMBSTONES).decode().splitlines()
+    assert lines == sorted(set(lines))
+    assert len(lines) == 2
 
 
 def test_a_change_of_the_tombstones_is_not_signed_over(world) -> None:
