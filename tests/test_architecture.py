@@ -30,6 +30,7 @@ SLOW_LIBRARIES = {
     "great_expectations": {"contract"},
     "pandas": {"contract"},
     "duckdb": {"stores", "sources"},
+    "polars_hash": {"stores"},
     "psycopg": {"stores"},
     "jinja2": {"mail", "report", "web"},
     "weasyprint": {"report"},
@@ -44,7 +45,7 @@ SLOW_LIBRARIES = {
 }
 NOT_FOR_HELP = (
     *("great_expectations", "papermill", "pandera", "pandas", "polars", "duckdb", "jinja2", "weasyprint", "starlette"),
-    *("psycopg", "vl_convert", "cryptography", "pyspark", "pyarrow", "numpy"),
+    *("psycopg", "vl_convert", "cryptography", "pyspark", "pyarrow", "numpy", "polars_hash"),
 )
 
 LONGEST_FUNCTION, USUAL_FUNCTION, LONGEST_FILE = 60, 30, 400

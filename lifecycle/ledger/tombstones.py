@@ -1,4 +1,4 @@
-"""Tombstones and the digests of a run. Pure; the reference that the stores' SQL must equal.
+"""Tombstones and the digests of a run. Pure; the reference that those of the stores must equal.
 
 A tombstone is a keyed digest of the columns that make a row that row. It is pseudonymous personal data while its
 key lives, and a random number afterwards.

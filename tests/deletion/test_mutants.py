@@ -21,7 +21,8 @@ from lifecycle.errors import EvidenceError, LifecycleError, Refused
 from lifecycle.ledger import tombstones
 from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.model import TOMBSTONE_KEYS, Erased, ErasedSet, Residue
-from lifecycle.stores.embedded import erase, sql
+from lifecycle.stores.embedded import erase
+from lifecycle.stores.embedded import tombstones as bulk
 
 Patch = pytest.MonkeyPatch
 pytestmark = pytest.mark.slow
@@ -200,8 +201,12 @@ def believes_aborted_runs(patch: Patch) -> None:
 
 
 def hashes_without_the_key(patch: Patch) -> None:
-    real = sql.hmac_pads
-    patch.setattr(sql, "hmac_pads", lambda key: real(bytes(32)))
+    real = bulk._hmac
+    patch.setattr(bulk, "_hmac", lambda key, messages: real(bytes(32), messages))
+
+
+def hashes_plainly(patch: Patch) -> None:
+    patch.setattr(bulk, "_hmac", lambda key, messages: bulk._sha256(bulk.LABEL, messages))
 
 
 def deletes_nothing_and_calls_it_done(patch: Patch) -> None:
@@ -251,6 +256,7 @@ MUTANTS: tuple[tuple[Callable[[Any], None], Callable[[Patch], None]], ...] = (
     (check_rows_that_appear_after_the_intent_abort_the_run, deletes_whatever_is_due_by_now),
     (check_aborted_tombstones_condemn_nobody, believes_aborted_runs),
     (check_tombstones_need_their_key, hashes_without_the_key),
+    (check_tombstones_need_their_key, hashes_plainly),
     (check_a_sealed_run_is_complete_or_is_not_accepted, deletes_nothing_and_calls_it_done),
     (check_nobody_goes_before_the_day, counts_a_day_too_few),
     (check_nobody_goes_before_the_day, counts_a_day_too_few_twice),

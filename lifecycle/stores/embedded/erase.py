@@ -24,6 +24,7 @@ from lifecycle.stores.embedded.clean import CleanProcess
 from lifecycle.stores.embedded.connect import CONFIG, IN_UTC, LIMITS, NO_PROGRESS_BAR
 from lifecycle.stores.embedded.residue import Controls, choose_controls
 from lifecycle.stores.embedded.schema import CARRIED_OVER, create_statements
+from lifecycle.stores.embedded.tombstones import distinct_and_sorted, marked, tombstones
 from lifecycle.stores.search import Searcher, files_below
 
 if TYPE_CHECKING:
@@ -290,18 +291,13 @@ def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Ver
 
 
 def _tombstoned_still_present(db: duckdb.DuckDBPyConnection, order: Erasure, key_hashes: pl.Series | None) -> int:
-    db.register("planned", order.tombstones.to_frame("t").to_arrow())
     if key_hashes is not None:
         db.register("suspects", key_hashes.to_frame("h").to_arrow())
     count = 0
     for dataset in order.cutoffs:
-        suspect = "" if key_hashes is None else f"AND {sql.key_hash(dataset)} IN (SELECT h FROM suspects)"
         # The cheap comparison first: an HMAC of every row that stays would cost more than the rewrite itself.
-        query = (
-            f"SELECT count(*) FROM (SELECT * FROM {dataset} e WHERE true {suspect}) e "
-            f"WHERE {sql.tombstone(dataset)} IN (SELECT t FROM planned)"
-        )
-        count += int(db.execute(query, sql.hmac_pads(order.key)).fetchall()[0][0])
+        suspect = "true" if key_hashes is None else f"{sql.key_hash(dataset)} IN (SELECT h FROM suspects)"
+        count += marked(tombstones(db, dataset, order.key, suspect), order.tombstones).height
     return count
 
 
@@ -317,26 +313,10 @@ def _key_hashes(db: duckdb.DuckDBPyConnection, datasets: Iterable[str]) -> pl.Se
 def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str], key: bytes) -> pl.Series:
     """Return the distinct tombstones of the rows in the ``doomed`` tables, sorted."""
     parts = [
-        f"SELECT {sql.tombstone(dataset)} AS t FROM {dataset} e WHERE e.rowid IN (SELECT row FROM doomed_{dataset})"
+        tombstones(db, dataset, key, f"e.rowid IN (SELECT row FROM doomed_{dataset})")["tombstone"]
         for dataset in datasets
     ]
-    frame: pl.DataFrame = db.sql(" UNION ALL ".join(parts), params=sql.hmac_pads(key)).pl()
-    return distinct_and_sorted(frame["t"])
-
-
-def distinct_and_sorted(tombstones: pl.Series) -> pl.Series:
-    """Sort tombstones and leave out what is there already, several times faster than as any other texts.
-
-    They are sorted by their first 16 digits, as numbers. Digests that agree in these are the same; should two ever
-    not be, they are sorted as texts.
-    """
-    number = pl.col("t").str.head(16).str.decode("hex").bin.reinterpret(dtype=pl.UInt64, endianness="big")
-    found = tombstones.to_frame("t").sort(number)["t"]
-    before = found.shift(1)
-    if (found < before).any():
-        found = found.sort()
-        before = found.shift(1)
-    return found.filter(found.ne_missing(before))
+    return distinct_and_sorted(pl.concat(parts))
 
 
 # A hold that was lifted goes with the last row of its appointment: its uid is personal, too.

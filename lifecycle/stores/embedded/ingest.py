@@ -20,6 +20,7 @@ from lifecycle.model import RECORD_KEY, SCHEMAS, Batch, Cutoffs
 from lifecycle.stores.embedded import sql
 from lifecycle.stores.embedded.connect import MEMORY_BYTES
 from lifecycle.stores.embedded.schema import sql_type
+from lifecycle.stores.embedded.tombstones import marked, tombstones
 
 if TYPE_CHECKING:
     import duckdb
@@ -156,8 +157,8 @@ class Intake:
                 _OLDER_RECORDS.format(new=new, known=self._known_sources(), key=", ".join(RECORD_KEY), same=_same_key())
             )
         self._judge_expired(dataset, cutoffs)
-        for tombstones, key in keys:
-            self._judge_erased(dataset, tombstones, key)
+        for lines, key in keys:
+            self._judge_erased(dataset, lines, key)
         if dataset == "appointments":
             run(_BEATEN_BY_UNSTORED.format(same=_same_key("b", "n")))
 
@@ -174,14 +175,12 @@ class Intake:
             f"AND j.row NOT IN (SELECT row FROM verdict_{dataset})"
         )
 
-    def _judge_erased(self, dataset: str, tombstones: str, key: bytes) -> None:
-        lines = tombstones.split()
-        self._db.execute(
-            f"INSERT INTO verdict_{dataset} SELECT e.rowid, 'erased', false FROM new_{dataset} e "
-            f"WHERE e.rowid NOT IN (SELECT row FROM verdict_{dataset}) "
-            f"AND {sql.tombstone(dataset)} IN (SELECT unnest($lines))",
-            {**sql.hmac_pads(key), "lines": lines},
-        )
+    def _judge_erased(self, dataset: str, lines: str, key: bytes) -> None:
+        unjudged = f"e.rowid NOT IN (SELECT row FROM verdict_{dataset})"
+        rows = tombstones(self._db, dataset, key, unjudged, table=f"new_{dataset}")
+        self._db.register("found", marked(rows, pl.Series(lines.split(), dtype=pl.String)).to_arrow())
+        self._db.execute(f"INSERT INTO verdict_{dataset} SELECT row, 'erased', false FROM found")
+        self._db.unregister("found")
 
     def _known_sources(self) -> str:
         return ", ".join(["-1", *(str(arrival.source) for arrival in self._arrivals if arrival.known)])

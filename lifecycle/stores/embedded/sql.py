@@ -1,4 +1,4 @@
-"""SQL texts of the embedded store: which rows are due, their tombstones, their digest. Values are always bound."""
+"""SQL texts of the embedded store: which rows are due, their messages and hashes. Values are always bound."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from lifecycle.model import SCHEMAS, TOMBSTONE_KEYS, UTC_TIME, Cutoffs, Rule
-
-TOMBSTONE_PREFIX = b"deletion-tombstone/v1\0"
-_BLOCK = 64
 
 # Rows that were replaced, or that a killed call had written, have left their bytes in the file: the next deletion run
 # writes it anew, rows due or not.
@@ -108,24 +105,12 @@ def not_yet_due_by_calendar(rule: Rule, zone: str, as_of: date) -> str:
     return f"{last} - {rule.lead_days} > DATE '{as_of.isoformat()}'"
 
 
-def tombstone(dataset: str, alias: str = "e") -> str:
-    """Return an expression: the tombstone of one row as lower-case hex, equal to ``hmac`` with SHA-256.
-
-    Needs the parameters of :func:`hmac_pads`. DuckDB has no HMAC; two nested hashes over bytes are one.
-    """
+def message(dataset: str, alias: str = "e") -> str:
+    """Return an expression: the bytes that a row's tombstone is the keyed digest of, but for the label before them."""
     parts = [f"'{len(dataset)}:{dataset},'"]
     for name in TOMBSTONE_KEYS[dataset]:
-        parts.append(_key_part(f"{alias}.{name}", name, SCHEMAS[dataset][name]))
-    return f"sha256($outer || unhex(sha256($inner || encode(concat({', '.join(parts)})))))"
-
-
-def hmac_pads(key: bytes) -> Mapping[str, bytes]:
-    """Return the two bound parameters that turn :func:`tombstone` into an HMAC under ``key`` (32 bytes)."""
-    padded = key.ljust(_BLOCK, b"\0")
-    return {
-        "inner": bytes(byte ^ 0x36 for byte in padded) + TOMBSTONE_PREFIX,
-        "outer": bytes(byte ^ 0x5C for byte in padded),
-    }
+        parts += _key_parts(f"{alias}.{name}", name, SCHEMAS[dataset][name])
+    return f"encode(concat({', '.join(parts)}))"
 
 
 def row_hash(dataset: str, alias: str = "e") -> str:
@@ -138,15 +123,14 @@ def key_hash(dataset: str, alias: str = "e") -> str:
     return f"hash({', '.join(f'{alias}.{name}' for name in TOMBSTONE_KEYS[dataset])})"
 
 
-def _key_part(column: str, name: str, dtype: object) -> str:
-    missing = f"'{len(name) + 1}:{name}?,0:,'"
+def _key_parts(column: str, name: str, dtype: object) -> list[str]:
+    # concat leaves out what is NULL, so only the head must tell. One CASE around all of it takes longer.
+    head = f"CASE WHEN {column} IS NULL THEN '{len(name) + 1}:{name}?,0:' ELSE '{len(name)}:{name},"
     if dtype == UTC_TIME:
         # Every time is 27 characters long. Without a zone, strftime does not have to ask for one in every row.
-        value = f"27:', strftime(make_timestamp(epoch_us({column})), '%Y-%m-%dT%H:%M:%S.%fZ')"
-    else:
-        text = column if str(dtype) == "String" else f"{column}::VARCHAR"
-        value = f"', strlen({text}), ':', {text}"
-    return f"CASE WHEN {column} IS NULL THEN {missing} ELSE concat('{len(name)}:{name},{value}, ',') END"
+        return [f"{head}27:' END", f"strftime(make_timestamp(epoch_us({column})), '%Y-%m-%dT%H:%M:%S.%fZ')", "','"]
+    value = column if str(dtype) == "String" else f"{column}::VARCHAR"
+    return [f"{head}' END", f"strlen({value}) || ':'", value, "','"]
 
 
 def _instant(moment: datetime) -> str:
