@@ -291,6 +291,8 @@ def verified(db: duckdb.DuckDBPyConnection, order: Erasure, done: Erased) -> Ver
 
 
 def _tombstoned_still_present(db: duckdb.DuckDBPyConnection, order: Erasure, key_hashes: pl.Series | None) -> int:
+    if order.tombstones.is_empty():
+        return 0
     if key_hashes is not None:
         db.register("suspects", key_hashes.to_frame("h").to_arrow())
     count = 0
@@ -315,8 +317,9 @@ def tombstones_of_doomed(db: duckdb.DuckDBPyConnection, datasets: Iterable[str],
     parts = [
         tombstones(db, dataset, key, f"e.rowid IN (SELECT row FROM doomed_{dataset})")["tombstone"]
         for dataset in datasets
+        if _one(db, f"SELECT count(*) FROM doomed_{dataset}")  # a night with nothing due need not load what hashes
     ]
-    return distinct_and_sorted(pl.concat(parts))
+    return distinct_and_sorted(pl.concat(parts)) if parts else pl.Series(dtype=pl.String)
 
 
 # A hold that was lifted goes with the last row of its appointment: its uid is personal, too.

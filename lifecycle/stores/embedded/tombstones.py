@@ -59,6 +59,7 @@ def tombstones(
     done, waiting = [pl.DataFrame(schema=_FORM)], deque[Future[pl.DataFrame]]()
     # Closed whatever happens: DuckDB answers no other query before.
     with closing(_batches(db, query)) as batches, ThreadPoolExecutor(THREADS, "tombstones") as pool:
+        pool.submit(_load)
         for batch in batches:
             waiting.append(pool.submit(_hashed, batch, key))
             if len(waiting) > THREADS:  # or the messages of all rows would wait in memory
@@ -101,6 +102,12 @@ def _batches(db: duckdb.DuckDBPyConnection, query: str) -> Generator[pl.DataFram
         raise StoreError(
             f"The store's rows could not be read for their tombstones ({type(error).__name__}).", "lifecycle doctor"
         ) from None
+
+
+def _load() -> None:
+    """Load what hashes while DuckDB reads the first rows."""
+    import polars_hash  # noqa: F401
+    import pyarrow  # noqa: F401
 
 
 def _hashed(batch: pl.DataFrame, key: bytes) -> pl.DataFrame:
