@@ -140,7 +140,7 @@ class UniformReader:
             # If all lines follow a pattern and there are no more quotes than it has, none stands in a value.
             for pattern in self._patterns:
                 if pattern.quotes * len(lines) == quotes.total:
-                    values, fits = _found(pattern, block, lines)
+                    values, fits = _located(pattern, block, lines)
                     if fits.all():
                         yield pattern, lines, values
                         return
@@ -156,7 +156,7 @@ class UniformReader:
             if pattern is None:
                 return
             tries -= not known
-            values, fits = _found(pattern, block, lines)
+            values, fits = _located(pattern, block, lines)
             if fits.all():
                 yield pattern, lines, values
                 return
@@ -299,7 +299,7 @@ def _uneven(block: Block) -> Mask:
     return uneven
 
 
-def _found(pattern: Pattern, block: Block, lines: Places) -> tuple[list[_Value], Mask]:
+def _located(pattern: Pattern, block: Block, lines: Places) -> tuple[list[_Value], Mask]:
     """Find the pattern's values in the lines, and tell which lines hold its pieces around them and nothing else.
 
     A value ends with the next quote, so a line that has as many quotes as the pattern has none in a value.
