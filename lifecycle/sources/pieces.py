@@ -22,23 +22,21 @@ def gathered(data: bytes | bytearray, begins: Places, width: int) -> npt.NDArray
     return windows[np.minimum(begins, len(windows) - 1)]
 
 
-def views(data: bytes | bytearray, starts: Places, lengths: Places | int) -> npt.NDArray[np.uint32]:
+def views(data: bytes | bytearray, starts: Places, lengths: Places | int, found: npt.NDArray[np.uint32]) -> None:
     """Describe pieces of the data as Arrow does in string views, four words each; all may be equally long."""
-    found = np.empty((len(starts), 4), np.uint32)
     found[:, 0] = lengths
     least, most = (lengths, lengths) if isinstance(lengths, int) else (lengths.min(), lengths.max())
     if least > _INLINE:  # four bytes to compare by, the number of the buffer, the place in it
         found[:, 1] = gathered(data, starts, 4).view(np.uint32)
         found[:, 2] = 0
         found[:, 3] = starts
-        return found
+        return
     heads = gathered(data, starts, _INLINE).view(np.uint32).reshape(-1, 3)
     np.bitwise_and(heads, _KEPT[np.minimum(lengths, _INLINE)], out=found[:, 1:])
     if most > _INLINE:
         long = lengths > _INLINE
         found[:, 2] = np.where(long, 0, found[:, 2])
         found[:, 3] = np.where(long, starts, found[:, 3])
-    return found
 
 
 def texts(data: bytes | bytearray, views: npt.NDArray[np.uint32]) -> pl.Series:

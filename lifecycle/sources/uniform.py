@@ -95,15 +95,28 @@ class _Value:
     lengths: Places | int
 
 
-@dataclass
 class _Found:
-    """What was read of the lines that follow one pattern, slice by slice."""
+    """What was read of the lines of a block that follow one pattern, slice by slice, with room for all of them."""
 
-    pattern: Pattern
-    lines: list[Places] = field(default_factory=list)
-    values: list[list[npt.NDArray[Any]]] = field(default_factory=list)
-    """For each path the views of its texts, or whether it is filled where it is not declared."""
-    neat: list[Mask] = field(default_factory=list)
+    def __init__(self, pattern: Pattern, dialect: Dialect, height: int) -> None:
+        self.pattern, self.height, self.lines = pattern, 0, list[Places]()
+        self.is_text = [dialect.is_declared(path) for path in pattern.paths]
+        self.is_neat = [dialect.is_declared(path) and dialect.is_trimmed(path) for path in pattern.paths]
+        self.columns: list[npt.NDArray[Any]] = [
+            np.empty((height, 4), np.uint32) if is_text else np.empty(height, bool) for is_text in self.is_text
+        ]
+
+    def take(self, block: Block, lines: Places, values: list[_Value]) -> None:
+        """Describe the texts where they lie; of others tell only whether they are filled."""
+        rows = slice(self.height, self.height + len(lines))
+        for at, (value, column) in enumerate(zip(values, self.columns, strict=True)):
+            if self.is_text[at]:
+                views(block.data, value.starts, value.lengths, column[rows])
+                self.is_neat[at] = self.is_neat[at] and _is_neat(block.data, value)
+            else:
+                column[rows] = np.asarray(value.lengths) > 0
+        self.lines.append(lines)
+        self.height = rows.stop
 
 
 @dataclass
@@ -123,7 +136,9 @@ class UniformReader:
         with _ALONE:
             for first in range(0, len(block.numbers), _SLICE_LINES):
                 for pattern, lines, values in self._followed(block, first, unfit[first : first + _SLICE_LINES]):
-                    self._take(found.setdefault(pattern, _Found(pattern)), block, lines, values)
+                    if pattern not in found:
+                        found[pattern] = _Found(pattern, self.dialect, len(block.numbers))
+                    found[pattern].take(block, lines, values)
         return [self._alike(one, block) for one in found.values()]
 
     def _followed(self, block: Block, first: int, unfit: Mask) -> Iterator[tuple[Pattern, Places, list[_Value]]]:
@@ -174,34 +189,15 @@ class UniformReader:
             return new
         return None
 
-    def _take(self, found: _Found, block: Block, lines: Places, values: list[_Value]) -> None:
-        found.lines.append(lines)
-        if not found.values:
-            found.values = [[] for _ in values]
-        neat = []
-        for path, value, parts in zip(found.pattern.paths, values, found.values, strict=True):
-            if self.dialect.is_declared(path):
-                parts.append(views(block.data, value.starts, value.lengths))
-                neat.append(self.dialect.is_trimmed(path) and _is_neat(block.data, value))
-            else:
-                parts.append(np.broadcast_to(np.asarray(value.lengths) > 0, len(lines)))
-        found.neat.append(np.array(neat, bool))
-
     def _alike(self, found: _Found, block: Block) -> Alike:
         at = {path: str(index) for index, path in enumerate(self.dialect.paths)}
+        names = [at[path] for path in found.pattern.paths]
         columns: dict[str, pl.Series] = {}
-        told: list[str] = []
-        for path, parts in zip(found.pattern.paths, found.values, strict=True):
-            joined = np.concatenate(parts)
-            if self.dialect.is_declared(path):
-                told.append(at[path])
-                columns[at[path]] = texts(block.data, joined)
-            else:
-                columns[at[path]] = pl.Series(joined)
-        lines = np.concatenate(found.lines)
-        neat = np.all(found.neat, axis=0).tolist()
-        names = frozenset(name for name, is_neat in zip(told, neat, strict=True) if is_neat)
-        return Alike(lines, pl.DataFrame(columns, height=len(lines)), names)
+        for name, column, is_text in zip(names, found.columns, found.is_text, strict=True):
+            rows = column[: found.height]
+            columns[name] = texts(block.data, rows) if is_text else pl.Series(rows)
+        neat = frozenset(name for name, is_neat in zip(names, found.is_neat, strict=True) if is_neat)
+        return Alike(np.concatenate(found.lines), pl.DataFrame(columns, height=found.height), neat)
 
 
 def pattern_of(line: bytes, dialect: Dialect, *, wrapped: bool) -> Pattern | None:
