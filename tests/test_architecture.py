@@ -318,3 +318,19 @@ def test_help_imports_nothing_slow() -> None:
     code = f"import sys, lifecycle.cli.program; print([m for m in {NOT_FOR_HELP!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_reading_a_log_loads_no_library_that_it_does_not_need(tmp_path: Path) -> None:
+    """Some load pandas behind one's back: Arrow does for a column of numbers that numpy is to see."""
+    line = '{"command":"CREATED","appointmentUID":"a%d","startDateTimeUTC":"2026-05-10T10:00:00","receivedAt":""}\n'
+    (tmp_path / "log.ndjson").write_text("".join(line % number for number in range(500)))  # few are read one by one
+    code = f"""
+import sys
+from pathlib import Path
+from lifecycle.workbench import Workbench
+wb = Workbench.init(Path({str(tmp_path)!r}) / "clinic")
+print(wb.ingest(Path({str(tmp_path)!r}) / "log.ndjson", as_of="2026-06-01").stored)
+print(sorted({{"pandas", "pandera", "jinja2", "papermill", "scipy"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.split("\n")[:2] == ["500", "[]"], done.stderr[-2_000:]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
@@ -169,8 +170,9 @@ def iso_times(texts: pl.Series, zone: ZoneInfo) -> pl.Series | None:
 
 def _in_range(times: pa.TimestampArray) -> bool:
     """Tell whether every time is of the years that an appointment may have; compares two of them, not all."""
-    # As numbers: what lies beyond the year 9999 is no datetime of Python's.
-    found = (times.drop_null() if times.null_count else times).view("int64").to_numpy()
+    # As numbers: what lies beyond the year 9999 is no datetime of Python's. Arrow's own way to numpy loads pandas.
+    given = times.drop_null() if times.null_count else times
+    found = np.frombuffer(given.buffers()[1], np.int64, len(given), given.offset * 8) if len(given) else np.empty(0)
     least, most = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in (_EARLIEST, _LATEST))
     return not len(found) or bool(found.min() >= least and found.max() <= most)
 
