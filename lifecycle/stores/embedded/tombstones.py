@@ -107,7 +107,7 @@ def _batches(db: duckdb.DuckDBPyConnection, query: str) -> Generator[pl.DataFram
 def _load() -> None:
     """Load what hashes while DuckDB reads the first rows."""
     import polars_hash  # noqa: F401
-    import pyarrow  # noqa: F401
+    import pyarrow.compute  # noqa: F401 - polars asks it for every column that Arrow gives
 
 
 def _hashed(batch: pl.DataFrame, key: bytes) -> pl.DataFrame:
