@@ -234,7 +234,7 @@ def test_no_rows_have_no_tombstones(db) -> None:
     in_bulk(db, "events", EMPTY["events"])
     found = bulk.tombstones(db, "events", KEY, "false", table="arrived")
     assert (found.height, found.schema) == (0, {"row": pl.Int64, "tombstone": pl.String})
-    assert bulk.marked(found, found["tombstone"]).height == 0
+    assert bulk.marked(db, "events", KEY, pl.Series(["0" * 64]), "false", table="arrived").height == 0
     assert bulk.distinct_and_sorted(found["tombstone"]).to_list() == []
 
 
@@ -269,11 +269,30 @@ def test_rows_are_found_by_their_tombstones(db) -> None:
     rows = [{**EMPTY["appointments"][0], "appointment_uid": uid} for uid in ("a", "b", None, "b")]
     marks = by_reference("appointments", rows)
     in_bulk(db, "appointments", rows)
-    found = bulk.tombstones(db, "appointments", KEY, table="arrived")
     for by, expected in (([marks[1], "0" * 64], [1, 3]), ([marks[2], marks[2]], [2]), ([], [])):
-        assert bulk.marked(found, pl.Series(by, dtype=pl.String))["row"].sort().to_list() == expected
-    other = bulk.tombstones(db, "appointments", bytes(32), table="arrived")
-    assert bulk.marked(other, pl.Series(marks)).is_empty()
+        found = bulk.marked(db, "appointments", KEY, pl.Series(by, dtype=pl.String), table="arrived")
+        assert found["row"].sort().to_list() == expected
+    assert bulk.marked(db, "appointments", bytes(32), pl.Series(marks), table="arrived").is_empty()
+
+
+def test_of_rows_that_are_not_looked_for_nothing_is_kept(db, monkeypatch) -> None:
+    """A log of any length is compared in the same memory: so many batches are held at once, and each is compared."""
+    rows = [{**EMPTY["appointments"][0], "appointment_uid": str(number)} for number in range(20_000)]
+    marks = by_reference("appointments", rows)
+    in_bulk(db, "appointments", rows)
+    held, real = [], pl.concat
+
+    def counted(parts: list[pl.DataFrame]) -> pl.DataFrame:
+        held.append(len(parts))
+        return real(parts)
+
+    monkeypatch.setattr(bulk, "BATCH_ROWS", 2_048)
+    monkeypatch.setattr(bulk, "COMPARED_BATCHES", 2)
+    monkeypatch.setattr(pl, "concat", counted)
+    found = bulk.marked(db, "appointments", KEY, pl.Series(marks[::7]), table="arrived")
+    assert found["row"].sort().to_list() == list(range(0, 20_000, 7))
+    assert len(held) > 4
+    assert max(held[:-1]) <= 3
 
 
 # Few and short beginnings and ends, so that some are repeated and some agree in their first 16 digits only.

@@ -20,7 +20,7 @@ from lifecycle.model import RECORD_KEY, SCHEMAS, Batch, Cutoffs
 from lifecycle.stores.embedded import sql
 from lifecycle.stores.embedded.connect import MEMORY_BYTES
 from lifecycle.stores.embedded.schema import sql_type
-from lifecycle.stores.embedded.tombstones import marked, tombstones
+from lifecycle.stores.embedded.tombstones import marked
 
 if TYPE_CHECKING:
     import duckdb
@@ -176,9 +176,10 @@ class Intake:
         )
 
     def _judge_erased(self, dataset: str, lines: str, key: bytes) -> None:
+        erased = pl.Series(lines.split(), dtype=pl.String)
         unjudged = f"e.rowid NOT IN (SELECT row FROM verdict_{dataset})"
-        rows = tombstones(self._db, dataset, key, unjudged, table=f"new_{dataset}")
-        self._db.register("found", marked(rows, pl.Series(lines.split(), dtype=pl.String)).to_arrow())
+        rows = marked(self._db, dataset, key, erased, unjudged, table=f"new_{dataset}")
+        self._db.register("found", rows.to_arrow())
         self._db.execute(f"INSERT INTO verdict_{dataset} SELECT row, 'erased', false FROM found")
         self._db.unregister("found")
 

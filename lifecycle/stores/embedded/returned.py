@@ -11,7 +11,7 @@ import polars as pl
 
 from lifecycle.model import SCHEMAS, Cutoffs, Residue
 from lifecycle.stores.embedded import sql
-from lifecycle.stores.embedded.tombstones import marked, tombstones
+from lifecycle.stores.embedded.tombstones import marked
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,8 +29,8 @@ def choose(db: duckdb.DuckDBPyConnection, cutoffs: Mapping[str, Cutoffs]) -> Non
         db.execute(f"CREATE OR REPLACE TEMP TABLE returned_{dataset} (row BIGINT)")
         db.execute(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT row FROM ({by_rule}) WHERE due_by IS NULL")
         for run in each.erased_by:
-            asked = tombstones(db, dataset, run.key, "e.rowid IN (SELECT row FROM asked)")
-            db.register("found", marked(asked, run.tombstones).to_arrow())
+            rows = marked(db, dataset, run.key, run.tombstones, "e.rowid IN (SELECT row FROM asked)")
+            db.register("found", rows.to_arrow())
             db.execute(f"INSERT INTO returned_{dataset} SELECT row FROM found")
             db.unregister("found")
         db.execute("DROP TABLE asked")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LABEL = b"deletion-tombstone/v1\0"
 BATCH_ROWS = 30_000
+COMPARED_BATCHES = 20
+"""So many are compared at once with the tombstones that are looked for, of which a table is built each time."""
 THREADS = max(1, min(4, os.cpu_count() or 1))
 _FORM = {"row": pl.Int64, "tombstone": pl.String}
 _BLOCK_BYTES, _DIGEST_BYTES = 64, 32
@@ -55,22 +57,49 @@ def tombstones(
     StoreError
         The rows could not be read.
     """
+    with closing(_made(db, dataset, key, where, table)) as batches:
+        return pl.concat([pl.DataFrame(schema=_FORM), *batches])
+
+
+def marked(
+    db: duckdb.DuckDBPyConnection, dataset: str, key: bytes, by: pl.Series, where: str = "true", *, table: str = ""
+) -> pl.DataFrame:
+    """Return those of the rows (``row``) that have one of these tombstones; of others nothing is kept in memory.
+
+    The parameters are those of :func:`tombstones`, and ``by``, the tombstones looked for.
+    """
+    found, held = [pl.DataFrame(schema={"row": pl.Int64})], [pl.DataFrame(schema=_FORM)]
+    if by.is_empty():
+        return found[0]
+
+    def compare() -> None:
+        rows = pl.concat(held)
+        found.append(rows.join(by.to_frame("tombstone"), on="tombstone", how="semi").select("row"))
+        held[:] = held[:1]
+
+    with closing(_made(db, dataset, key, where, table)) as batches:
+        for batch in batches:
+            held.append(batch)
+            if len(held) > COMPARED_BATCHES:
+                compare()
+    compare()
+    return pl.concat(found)
+
+
+def _made(
+    db: duckdb.DuckDBPyConnection, dataset: str, key: bytes, where: str, table: str
+) -> Generator[pl.DataFrame, None, None]:
     query = f"SELECT e.rowid AS row, {sql.message(dataset, 'e')} AS message FROM {table or dataset} e WHERE {where}"
-    done, waiting = [pl.DataFrame(schema=_FORM)], deque[Future[pl.DataFrame]]()
+    waiting = deque[Future[pl.DataFrame]]()
     # Closed whatever happens: DuckDB answers no other query before.
     with closing(_batches(db, query)) as batches, ThreadPoolExecutor(THREADS, "tombstones") as pool:
         pool.submit(_load)
         for batch in batches:
             waiting.append(pool.submit(_hashed, batch, key))
             if len(waiting) > THREADS:  # or the messages of all rows would wait in memory
-                done.append(waiting.popleft().result())
-        done += [each.result() for each in waiting]
-    return pl.concat(done)
-
-
-def marked(rows: pl.DataFrame, by: pl.Series) -> pl.DataFrame:
-    """Return those of the rows (``row``) that have one of these tombstones."""
-    return rows.join(by.to_frame("tombstone"), on="tombstone", how="semi").select("row")
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def distinct_and_sorted(marks: pl.Series) -> pl.Series:
