@@ -294,7 +294,7 @@ def aborted(
 
 
 def pieces(tombstones: pl.Series) -> Iterator[bytes]:
-    """Give the bytes of ``tombstones.txt`` in pieces of whole lines, the next one joined while one is used."""
+    """Give the bytes of ``tombstones.txt`` in pieces of whole lines, the next ones joined while one is used."""
     with ThreadPoolExecutor(1, "pieces") as ahead:
         yield from ahead.map(_lines, tombstones.to_frame().iter_slices(_TOMBSTONES_A_PIECE))
 

@@ -188,8 +188,7 @@ def blocks(stream: IO[bytes], chunk_bytes: int = CHUNK_BYTES, *, keep_blank: boo
                 continue
             skipping, number = False, number + 1
         end = max(data.rfind(b"\n", begin, filled) + 1, begin)
-        block, following = _block(data, begin, end, number, keep_blank)
-        number = following
+        block, number = _block(data, begin, end, number, keep_blank)
         if filled - end > LONGEST_LINE_BYTES:
             block = replace(block, rejects=(*block.rejects, Reject("too-long", number)))
             end, skipping = filled, True

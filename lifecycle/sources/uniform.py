@@ -56,15 +56,12 @@ class Pattern:
         The text around the values, quotes included; one more than there are values.
     paths : tuple of Path
         Where each value stands.
-    opens : tuple of int
-        Which of the line's quotes opens each value; the next one closes it.
     quotes : int
         Quotes of a line.
     """
 
     pieces: tuple[bytes, ...]
     paths: tuple[Path, ...]
-    opens: tuple[int, ...]
     quotes: int
 
 
@@ -152,9 +149,10 @@ class UniformReader:
         lines = np.arange(first, first + len(unfit))
         quotes = _quotes(block, lines)
         if not unfit.any():
+            total = int(np.count_nonzero(quotes.is_quote))
             # If all lines follow a pattern and there are no more quotes than it has, none stands in a value.
             for pattern in self._patterns:
-                if pattern.quotes * len(lines) == quotes.total:
+                if pattern.quotes * len(lines) == total:
                     values, fits = _located(pattern, block, lines)
                     if fits.all():
                         yield pattern, lines, values
@@ -227,7 +225,7 @@ def pattern_of(line: bytes, dialect: Dialect, *, wrapped: bool) -> Pattern | Non
     begins = [0, *(at[index + 1] for index in opens)]
     ends = [*(at[index] + 1 for index in opens), len(line)]
     pieces = tuple(line[begin:end] for begin, end in zip(begins, ends, strict=True))
-    return Pattern(pieces, tuple(paths), tuple(opens), len(at))
+    return Pattern(pieces, tuple(paths), len(at))
 
 
 def _listed(
@@ -251,15 +249,11 @@ def _listed(
 
 @dataclass(frozen=True)
 class _Quotes:
-    """The quotes of some lines that lie one after the other, first all of them and then line by line."""
+    """Where the quotes of some lines stand that lie one after the other."""
 
     starts: Places
     ends: Places
     is_quote: Mask
-
-    @property
-    def total(self) -> int:
-        return int(np.count_nonzero(self.is_quote))
 
     def grouped(self, unfit: Mask) -> Iterator[tuple[int, Places]]:
         """Yield a number of quotes, and which lines have so many; lines that are ``unfit`` are left out."""

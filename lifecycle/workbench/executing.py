@@ -60,7 +60,6 @@ def execute(
             await super().start_kernel(*args, **{**kw, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL})
             kernels.append(int(getattr(self.provisioner, "pid", 0)))
             # On a signal nbclient would shut the kernel down; it is passed on instead, and the purge ends where it can.
-
             asyncio.get_running_loop().add_signal_handler = _nobody_else  # type: ignore[method-assign, assignment]
 
     papermill_io.register(shelf.scheme, shelf)

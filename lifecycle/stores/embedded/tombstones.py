@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -68,21 +69,13 @@ def marked(
 
     The parameters are those of :func:`tombstones`, and ``by``, the tombstones looked for.
     """
-    found, held = [pl.DataFrame(schema={"row": pl.Int64})], [pl.DataFrame(schema=_FORM)]
+    found = [pl.DataFrame(schema={"row": pl.Int64})]
     if by.is_empty():
         return found[0]
-
-    def compare() -> None:
-        rows = pl.concat(held)
-        found.append(rows.join(by.to_frame("tombstone"), on="tombstone", how="semi").select("row"))
-        held[:] = held[:1]
-
     with closing(_made(db, dataset, key, where, table)) as batches:
-        for batch in batches:
-            held.append(batch)
-            if len(held) > COMPARED_BATCHES:
-                compare()
-    compare()
+        while some := list(islice(batches, COMPARED_BATCHES)):
+            rows = pl.concat(some).join(by.to_frame("tombstone"), on="tombstone", how="semi")
+            found.append(rows.select("row"))
     return pl.concat(found)
 
 
