@@ -345,6 +345,25 @@ def test_the_version_is_told_without_a_workspace_or_a_verb(tmp_path: Path) -> No
     assert run("--workspace", "nowhere", "--version", "plan", cwd=tmp_path).stdout == done.stdout
 
 
+THREADS = """
+import os, sys
+sys.argv = ["lifecycle", "--version"]
+try:
+    import lifecycle.cli
+    lifecycle.cli.main()
+finally:
+    before = len(os.listdir("/proc/self/task"))
+    import numpy
+    print(len(os.listdir("/proc/self/task")) - before, file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc, as Linux has it")
+def test_numpy_starts_no_threads_in_a_verb() -> None:
+    """Its linear algebra, which nothing here uses, would keep one busy on every processor while it loads."""
+    assert run(code=THREADS).stderr == "0\n"
+
+
 def test_bare_words_print_help_and_end_with_2(command: Any) -> None:
     """``lifecycle`` and ``lifecycle hold`` say what there is."""
     for words in ([], ["hold"], ["preview"]):

@@ -5,6 +5,7 @@ Here is only its door, so that Ctrl-C and SIGTERM are heard before anything else
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -17,6 +18,8 @@ def main() -> None:
 
     So does a signal, from the first moment on: until a deletion listens itself, nothing of it was begun.
     """
+    # Or numpy's linear algebra, which nothing here uses, starts a busy thread a processor when it is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     came: list[int] = []
     words = sys.argv[1:]
 

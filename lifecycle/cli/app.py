@@ -92,24 +92,9 @@ def workspace_if_any(paths: list[Path] | None) -> Workspace | None:
 
 def workbench() -> Workbench:
     """Open the workspace that the call names."""
-    with _without_blas_threads():
-        from lifecycle.workbench import Workbench
+    from lifecycle.workbench import Workbench
 
     return Workbench.open(_workspace["path"])
-
-
-@contextmanager
-def _without_blas_threads() -> Iterator[None]:
-    """Keep numpy's linear algebra, which nothing here uses, from starting a busy thread a processor when it loads."""
-    name = "OPENBLAS_NUM_THREADS"
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]  # a notebook that is run from here may use it
 
 
 _kept: ContextVar[list[Result] | None] = ContextVar("kept", default=None)
