@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.workbench import Workbench
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lifecycle"
 ROOMS = frozenset(["contract", "deletion", "ledger", "mail", "report", "sources", "stores", "web"])
@@ -318,6 +320,22 @@ def test_help_imports_nothing_slow() -> None:
     code = f"import sys, lifecycle.cli.program; print([m for m in {NOT_FOR_HELP!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_night_with_nothing_due_loads_nothing_that_makes_tombstones(tmp_path: Path) -> None:
+    """It is loaded only where rows may be due, and then ahead of its need."""
+    wb = Workbench.init(tmp_path / "clinic")
+    row = {"appointment_uid": "a", "first_name": "Erika", "email": "erika@example.org"}
+    (tmp_path / "rows.ndjson").write_text(json.dumps(row | {"starts_at": "2999-05-10T10:00:00Z"}))
+    assert wb.ingest(tmp_path / "rows.ndjson", consume=True).stored == 1
+    code = f"""
+import sys
+from lifecycle.workbench import Workbench
+print(Workbench.open({str(wb.path)!r}).purge(as_of="today").outcome)
+print(sorted({{"pyarrow", "polars_hash"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.split() == ["sealed", "[]"], done.stderr[-2_000:]
 
 
 def test_reading_a_log_loads_no_library_that_it_does_not_need(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from lifecycle.model import Erased, Outcome, Residual, Rule, StoreCounts, Verified, as_json, from_json
+from lifecycle.model import Digest, Erased, Outcome, Residual, Rule, StoreCounts, Verified, as_json, from_json
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:lifecycle:deletion-run:v1"
@@ -30,7 +30,7 @@ VERIFIED = "5-verified.json"
 RECORD = "6-record.json"
 ABORTED = "6-aborted.json"
 PROOF = ".tlog-proof"
-_TOMBSTONES_A_PIECE = 100_000
+_TOMBSTONES_A_PIECE = 25_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +303,13 @@ def _lines(tombstones: pl.DataFrame) -> bytes:
     # Without a Python text for each line.
     text: str = tombstones.to_series().str.join("\n").item()
     return text.encode("ascii") + b"\n"
+
+
+def digest_of_lines(tombstones: pl.Series, digest: Digest) -> str:
+    """Return, in hex, what the digest makes of the bytes of ``tombstones.txt``."""
+    for piece in pieces(tombstones):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def from_lines(data: bytes) -> pl.Series:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import tee
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -138,21 +137,29 @@ class Execution:
 
     def _write_intent(self, tombstones: pl.Series, key: bytes) -> None:
         plan = self._plan
-        to_bind, to_write = tee(doc.pieces(tombstones))  # to join them twice would take as long as all else here
-        if self._digests.due_set(key, to_bind) != plan.due_set:
-            change = tombstones.len() - plan.count
-            what = "the due rows changed"
-            if change:
-                what = f"{abs(change)} rows {'became due' if change > 0 else 'are no longer due'}"
-            raise Refused(
-                f"Run {self._run_id}: {what} after the plan was made.", f"lifecycle plan --as-of {plan.as_of}"
-            )
+        planned = self._planned(tombstones, key)
         subjects: dict[str, bytes | str] = {doc.PLAN: plan.to_bytes()}
         if plan.count:
             subjects[doc.APPROVAL] = self._ledger.read(self._run_id, doc.APPROVAL)
-            subjects[doc.TOMBSTONES] = self._ledger.write_pieces_once(self._run_id, doc.TOMBSTONES, to_write)
+            subjects[doc.TOMBSTONES] = self._ledger.write_pieces_once(self._run_id, doc.TOMBSTONES, planned)
+        for _ in planned:  # a night without anything due writes none down, and is bound to that as well
+            pass
         intent = doc.intent(self._run_id, plan.count, subjects, self._now())
         self._ledger.write_once(self._run_id, doc.INTENT, intent)
+
+    def _planned(self, tombstones: pl.Series, key: bytes) -> Iterator[bytes]:
+        """Give the bytes of the tombstones, and refuse at their end if they are not those of the plan."""
+        plan, digest = self._plan, self._digests.due_set(key)
+        for piece in doc.pieces(tombstones):
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() == plan.due_set:
+            return
+        change = tombstones.len() - plan.count
+        what = "the due rows changed"
+        if change:
+            what = f"{abs(change)} rows {'became due' if change > 0 else 'are no longer due'}"
+        raise Refused(f"Run {self._run_id}: {what} after the plan was made.", f"lifecycle plan --as-of {plan.as_of}")
 
     def _order(self, key: bytes, due: Mapping[str, Cutoffs], written: pl.Series | None) -> Erasure:
         plan = self._plan

@@ -118,7 +118,7 @@ class DeletionRuns:
                 policy_sha256=self._policy.sha256,
                 rules=tuple(self._policy.rules.values()),
                 stores=counts,
-                due_set=self._digests.due_set(key, doc.pieces(tombstones)),
+                due_set=doc.digest_of_lines(tombstones, self._digests.due_set(key)),
                 count=tombstones.len(),
                 tombstone_key_id=doc.sha256_hex(key)[:16],
                 tool_version=self._policy.tool_version,
@@ -334,7 +334,7 @@ class DeletionRuns:
             return False
         key = self._ledger.tombstone_key(plan.run_id)
         due = restore.with_tombstones(self._cutoffs(plan.as_of), self._ledger, plan.rests_on)
-        return self._digests.due_set(key, doc.pieces(self._tombstones(due, key))) == plan.due_set
+        return doc.digest_of_lines(self._tombstones(due, key), self._digests.due_set(key)) == plan.due_set
 
     def keys_due(self) -> tuple[str, ...]:
         """Name the runs whose tombstone key has outlived its purpose by today."""

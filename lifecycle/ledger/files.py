@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from lifecycle.errors import EvidenceError
+from lifecycle.errors import EvidenceError, LifecycleError
 
 TEMPORARY = ".tmp-"
 _CHUNK_BYTES = 1 << 20
@@ -32,6 +32,8 @@ def write_durably(path: Path, chunks: Iterable[bytes], mode: int = 0o644) -> Non
     ------
     EvidenceError
         Any failing system call, chained; nothing is tried a second time.
+    LifecycleError
+        What ``chunks`` raises passes through, and nothing of them stays.
     """
     try:
         temporary = path.with_name(TEMPORARY + path.name)
@@ -40,6 +42,9 @@ def write_durably(path: Path, chunks: Iterable[bytes], mode: int = 0o644) -> Non
             for chunk in chunks:
                 _write_all(handle, chunk)
             os.fsync(handle)
+        except LifecycleError:
+            os.unlink(temporary)
+            raise
         finally:
             os.close(handle)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # before the rename: a failure here costs nothing

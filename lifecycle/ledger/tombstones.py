@@ -7,7 +7,7 @@ key lives, and a random number afterwards.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
 
@@ -78,36 +78,46 @@ def tombstone(key: bytes, dataset: str, columns: Sequence[tuple[str, Value]]) ->
     return hmac.new(_need_key(key), message(dataset, columns), sha256).hexdigest()
 
 
-def due_set(key: bytes, pieces: Iterable[bytes]) -> str:
-    """Bind a plan to its rows: the HMAC of the very bytes of ``tombstones.txt``, so that openssl gives it too.
+class DueSet:
+    """Binds a plan to its rows: the HMAC of the very bytes of ``tombstones.txt``, so that openssl gives it too.
 
     Parameters
     ----------
     key : bytes
         The run's tombstone key.
-    pieces : iterable of bytes
-        The file in pieces of whole lines, read once and not kept; a line is 64 lower-case hex digits, ascending,
-        without repetition.
-
-    Raises
-    ------
-    ValueError
-        A tombstone out of order, repeated, or of another form.
     """
-    import numpy as np
 
-    digest, last = hmac.new(_need_key(key), digestmod=sha256), b""
-    for piece in pieces:
+    def __init__(self, key: bytes) -> None:
+        self._digest = hmac.new(_need_key(key), digestmod=sha256)
+        self._last = b""
+
+    def update(self, piece: bytes) -> None:
+        """Take in the file's next whole lines, each 64 lower-case hex digits, ascending, without repetition.
+
+        Raises
+        ------
+        ValueError
+            A tombstone out of order, repeated, or of another form.
+        """
+        import numpy as np
+
         count, rest = divmod(len(piece), LINE_BYTES)
         whole = rest == 0 < count and piece[LINE_BYTES - 1 :: LINE_BYTES] == b"\n" * count
         if not (whole and piece.isascii() and np.count_nonzero(np.frombuffer(piece, np.uint8) == _LINE_FEED) == count):
             raise ValueError(_FORM)
         lines = np.frombuffer(piece, dtype=f"S{LINE_BYTES}")
-        if last >= piece[:LINE_BYTES] or not (lines[:-1] < lines[1:]).all():
+        if self._last >= piece[:LINE_BYTES] or not (lines[:-1] < lines[1:]).all():
             raise ValueError(_FORM)
-        digest.update(piece)
-        last = piece[-LINE_BYTES:]
-    return digest.hexdigest()
+        self._digest.update(piece)
+        self._last = piece[-LINE_BYTES:]
+
+    def hexdigest(self) -> str:
+        """Give the digest of what was taken in."""
+        return self._digest.hexdigest()
+
+
+due_set = DueSet
+"""As the port ``model.Digests`` names it."""
 
 
 def retained_set(key: bytes, dataset: str, count: int, hash_sum: int) -> str:

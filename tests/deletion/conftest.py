@@ -241,9 +241,9 @@ class World:
         return json.loads(self.ledger().read(run_id, name))["predicate"]
 
     def state(self, run_id: str) -> tuple[int, frozenset[str]]:
-        """Size of the log and the run's files: unchanged means that nothing was recorded."""
-        ledger = self.ledger()
-        return ledger.checkpoint().size, ledger.listing(run_id)
+        """Size of the log and all that lies in the run's folder: unchanged means that nothing was recorded."""
+        folder = self.root / "evidence/runs" / run_id
+        return self.ledger().checkpoint().size, frozenset(path.name for path in folder.iterdir())
 
     def verified(self) -> dict[str, str]:
         """What the independent verifier says, without what is optional."""

@@ -313,6 +313,13 @@ def test_a_plan_whose_rows_changed_is_refused(world, change: str) -> None:
     refused(world, run_id, words[change])
 
 
+def test_a_plan_of_nothing_is_refused_once_something_is_due(world) -> None:
+    """It writes no tombstones down, and is bound to their absence all the same."""
+    run_id = planned(world, world.event(1, world.new))
+    world.put(world.event(2))
+    refused(world, run_id, "1 rows became due")
+
+
 def test_a_hold_between_plan_and_purge_keeps_its_row(world) -> None:
     """The run is refused; the next plan leaves the row out and goes through."""
     run_id = approved(world)

@@ -24,7 +24,7 @@ from lifecycle.stores.embedded.clean import CleanProcess
 from lifecycle.stores.embedded.connect import CONFIG, IN_UTC, LIMITS, NO_PROGRESS_BAR
 from lifecycle.stores.embedded.residue import Controls, choose_controls
 from lifecycle.stores.embedded.schema import CARRIED_OVER, create_statements
-from lifecycle.stores.embedded.tombstones import distinct_and_sorted, marked, tombstones
+from lifecycle.stores.embedded.tombstones import distinct_and_sorted, load_ahead, marked, tombstones
 from lifecycle.stores.search import Searcher, files_below
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class Rewrite:
         self._fresh = path.with_name(path.name + ".new")
         self._refuse_unsafe_file()
         db.execute("CHECKPOINT")
+        if any(
+            db.execute(f"SELECT 1 FROM {dataset} e WHERE {sql.may_be_due(each)} LIMIT 1").fetchall()
+            for dataset, each in cutoffs.items()
+        ):
+            load_ahead()  # while the due rows are chosen; a night without any need not
         returned.choose(db, cutoffs)
         for dataset, each in cutoffs.items():
             db.execute(

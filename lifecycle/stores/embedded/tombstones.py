@@ -22,6 +22,7 @@ from lifecycle.stores.embedded import sql
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 LABEL = b"deletion-tombstone/v1\0"
 BATCH_ROWS = 30_000
@@ -30,6 +31,18 @@ COMPARED_BATCHES = 20
 THREADS = max(1, min(4, os.cpu_count() or 1))
 _FORM = {"row": pl.Int64, "tombstone": pl.String}
 _BLOCK_BYTES, _DIGEST_BYTES = 64, 32
+
+
+def load_ahead() -> None:
+    """Begin to load what makes tombstones, on a thread of its own; whoever makes some waits for it."""
+
+    def load() -> None:
+        import polars_hash  # noqa: F401
+        import pyarrow  # noqa: F401 - DuckDB asks it for batches
+
+    pool = ThreadPoolExecutor(1, "loading")
+    pool.submit(load)
+    pool.shutdown(wait=False)
 
 
 def tombstones(
@@ -86,7 +99,6 @@ def _made(
     waiting = deque[Future[pl.DataFrame]]()
     # Closed whatever happens: DuckDB answers no other query before.
     with closing(_batches(db, query)) as batches, ThreadPoolExecutor(THREADS, "tombstones") as pool:
-        pool.submit(_load)
         for batch in batches:
             waiting.append(pool.submit(_hashed, batch, key))
             if len(waiting) > THREADS:  # or the messages of all rows would wait in memory
@@ -98,10 +110,10 @@ def _made(
 def distinct_and_sorted(marks: pl.Series) -> pl.Series:
     """Sort tombstones and leave out what is there already, several times faster than as any other texts.
 
-    They are sorted by their first 16 digits, as numbers. Only where some agree in these are texts compared: they are
-    the same tombstone; should two ever not be, all are sorted as texts.
+    They are sorted by their first 16 digits, whose characters are read as one number. Only where some agree in these
+    are texts compared: they are the same tombstone; should two ever not be, all are sorted as texts.
     """
-    number = pl.col("t").str.head(16).str.decode("hex").bin.reinterpret(dtype=pl.UInt64, endianness="big")
+    number = pl.col("t").cast(pl.Binary).bin.head(16).bin.reinterpret(dtype=pl.Int128, endianness="big")
     frame = marks.to_frame("t").with_columns(number.alias("number")).sort("number")
     found, numbers = frame["t"], frame["number"]
     if not (numbers == numbers.shift(1)).any():
@@ -119,23 +131,17 @@ def _batches(db: duckdb.DuckDBPyConnection, query: str) -> Generator[pl.DataFram
     try:
         with db.sql(query).to_arrow_reader(BATCH_ROWS) as reader:
             for batch in reader:
-                yield pl.DataFrame(pl.from_arrow(batch))
+                yield pl.DataFrame(_Arrow(batch))
     except (OSError, pa.ArrowException) as error:  # DuckDB's message on its way through Arrow; it can quote rows
         raise StoreError(
             f"The store's rows could not be read for their tombstones ({type(error).__name__}).", "lifecycle doctor"
         ) from None
 
 
-def _load() -> None:
-    """Load what hashes while DuckDB reads the first rows."""
-    import polars_hash  # noqa: F401
-    import pyarrow.compute  # noqa: F401 - polars asks it for every column that Arrow gives
-
-
 def _hashed(batch: pl.DataFrame, key: bytes) -> pl.DataFrame:
     # Copied, or a column of numbers would hold the whole batch in memory, messages included.
     row = pl.Series(batch["row"].to_numpy().copy())
-    return pl.DataFrame({"row": row, "tombstone": _hmac(key, batch["message"])})
+    return pl.DataFrame({"row": row, "tombstone": _hmac(key, batch["message"].cast(pl.Binary))})
 
 
 def _hmac(key: bytes, messages: pl.Series) -> pl.Series:
@@ -156,10 +162,22 @@ def _sha256(head: bytes, tails: pl.Series) -> pl.Series:
     return whole.select(plh.col("m").chash.sha2_256()).to_series()
 
 
+class _Arrow:
+    """What Arrow holds, for polars: where it sees that it is pyarrow's, it loads ``pyarrow.compute`` for nothing."""
+
+    def __init__(self, held: pa.RecordBatch | pa.Array) -> None:
+        self._held = held
+
+    def __arrow_c_array__(self, schema: object = None) -> tuple[object, object]:
+        """Hand it on by Arrow's PyCapsule interface."""
+        capsules: tuple[object, object] = self._held.__arrow_c_array__(schema)
+        return capsules
+
+
 def _from_hex(digests: pl.Series) -> pl.Series:
     # Four times as fast as polars decodes hex, which would take a third of the whole time.
     import pyarrow as pa
 
     data = bytes.fromhex(digests.str.join("").item())
     form, count = pa.binary(_DIGEST_BYTES), len(data) // _DIGEST_BYTES
-    return pl.Series(pa.FixedSizeBinaryArray.from_buffers(form, count, [None, pa.py_buffer(data)]))
+    return pl.Series(_Arrow(pa.FixedSizeBinaryArray.from_buffers(form, count, [None, pa.py_buffer(data)])))
