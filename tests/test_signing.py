@@ -13,6 +13,7 @@ from lifecycle.errors import ConfigurationError, Refused, UsageError
 from lifecycle.ledger.signing import merged_signers
 from lifecycle.ledger.verify import verify
 from lifecycle.workbench import Workbench
+from lifecycle.workbench.results import EvidenceCheck
 
 pytestmark = pytest.mark.slow
 
@@ -285,6 +286,31 @@ def test_a_failed_check_is_named_before_one_that_could_not_be_told(wb: Workbench
     problem = seen.problem()
     assert problem
     assert problem.fact.startswith("every recorded run has its marker in the store")
+
+
+def test_many_facts_are_counted_for_a_person_and_listed_for_a_program(wb: Workbench) -> None:
+    """Each once, in the order of the runs; two more would not be worth a line of their own."""
+    runs = [wb.plan("today").run_id]
+    wb.approve(runs[0], "controller")
+    wb.purge(runs[0])
+    runs += [wb.purge(as_of="today").run_id for _ in range(5)]
+
+    def changed(number: int) -> EvidenceCheck:
+        for run in runs[:number]:
+            plan = wb.path / "evidence/runs" / run / "1-plan.json"
+            plan.write_text(plan.read_text() + " ")
+        (check,) = [one for one in wb.verify().checks if one.name == "files"]
+        return check
+
+    def said(*names: str) -> tuple[str, ...]:
+        return tuple(f"runs/{name}/1-plan.json is missing or changed" for name in names)
+
+    some, many = changed(4), changed(6)
+    assert (some.facts, some.detail) == (said(*runs[:4]), "; ".join(said(*runs[:4])))
+    assert (many.facts, many.detail) == (said(*runs), "; ".join([*said(*runs[:3]), "and 3 more"]))
+    found = wb.verify()
+    assert str(found.problem()).startswith(f"files: {many.detail}")
+    assert "facts" not in found.frame.columns
 
 
 def test_a_store_that_cannot_be_opened_makes_the_evidence_doubtful_and_no_more(wb: Workbench, key: Path) -> None:

@@ -134,14 +134,14 @@ class Evidence:
     def check_files(self) -> Facts:
         said, leaves = list[tuple[str, str, str]](), dict[str, bytes]()
         paths = [*(self.root / "keys-log").glob("*"), *(self.root / "runs").glob("*/[36]-*.json")]
-        for name in filter(FILE.fullmatch, [path.relative_to(self.root).as_posix() for path in paths]):
+        for name in sorted(filter(FILE.fullmatch, [path.relative_to(self.root).as_posix() for path in paths])):
             folder, leaves[name] = re.sub("^keys-log/|[^/]*$", "", name), self.read(name)
             what = loads(leaves[name])
             said += [(folder + s["name"], s["digest"]["sha256"], what["predicate"]["event"]) for s in what["subject"]]
             yield leaves[name] in self.index, f"{name} is not a leaf of the log"
         yield set(self.index) <= set(leaves.values()), "leaves of the log have no file any more"
         self.withdrawn = {name for name, _, event in said if event == "withdrawn" and name.endswith(SIGNATURE)}
-        for name, digest, _ in said:
+        for name, digest in sorted({(name, digest) for name, digest, _ in said}):
             same = FILE.fullmatch(name) and sha256(self.read(name)).hexdigest() == digest
             gone = name in self.withdrawn and not (self.root / name).exists()
             words = f"is missing; it was withdrawn, its SHA-256 is {digest[:64]}" if gone else "is missing or changed"
@@ -216,15 +216,15 @@ def verify(
     known = {"allowed_signers": (trusted or evidence) / "allowed_signers", "ca.pem": ca or evidence / "ca.pem"}
     e, outcomes = Evidence(evidence, vkey, kept, known), list[tuple[str, str]]()
     for check in [name for name in vars(Evidence) if name.startswith(("check_", "run_"))]:
-        wrong = list[tuple[bool | None, str]]()
+        wrong = dict[str, bool | None]()  # each fact once
         try:
             for about in e.runs() if check.startswith("run_") else [()]:
-                wrong += [(ok, " ".join([*about[:1], fact])) for ok, fact in getattr(e, check)(*about) if not ok]
+                wrong |= {" ".join([*about[:1], fact]): ok for ok, fact in getattr(e, check)(*about) if not ok}
         except Exception as error:
-            wrong.append((False, f"{e.at} cannot be read or does not hold ({type(error).__name__})"))
-        outcome = "passed" if not wrong else "failed" if any(ok is not None for ok, _ in wrong) else "unknown"
+            wrong[f"{e.at} cannot be read or does not hold ({type(error).__name__})"] = False
+        outcome = "passed" if not wrong else "failed" if False in wrong.values() else "unknown"
         outcomes.append((check.removeprefix("check_").replace("_", " "), outcome))
-        say("\n   ".join([f"{len(outcomes)}. {outcomes[-1][0]}: {outcome}", *(fact for _, fact in wrong), *e.notes]))
+        say("\n   ".join([f"{len(outcomes)}. {outcomes[-1][0]}: {outcome}", *e.notes, *wrong]))
     return outcomes
 
 

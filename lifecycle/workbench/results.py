@@ -241,11 +241,15 @@ class Purged(Result):
 
 @dataclass(frozen=True)
 class EvidenceCheck:
-    """One step of the verifier, or one comparison of a store with the evidence."""
+    """One step of the verifier, or one comparison of a store with the evidence.
+
+    ``detail`` is what a person reads, ``facts`` is all that was found.
+    """
 
     name: str
     outcome: Outcome
     detail: str = ""
+    facts: tuple[str, ...] = ()
 
 
 # Signatures and stamps are optional, so "not checked" there does not make the evidence doubtful.

@@ -41,12 +41,8 @@ def show(result: Result) -> None:
 def _rows(result: Result) -> list[dict[str, Any]]:
     if isinstance(result, Demonstrated):
         return []
-    for value in result.to_json().values():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            if isinstance(result, (Checked, Examined)):
-                return [row for row in value if row["outcome"] != "passed"]
-            return value
-    return []
+    fold = isinstance(result, (Checked, Examined))
+    return [row for row in result.table_rows() if not (fold and row["outcome"] == "passed")]
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
@@ -16,6 +16,8 @@ from lifecycle.model import Ledger, Outcome
 from lifecycle.workbench.results import OPTIONAL, EvidenceCheck, VerifyResult
 from lifecycle.workbench.workspace import Workspace
 
+_SHOWN = 3
+
 
 def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyResult:
     """Verify evidence and stores; what could not be told is unknown, never passed."""
@@ -24,8 +26,7 @@ def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyR
     lines: list[str] = []
     outcomes = verify_evidence(workspace.evidence_path, str(vkey), kept, lines.append, ca=workspace.stamp_ca)
     checks = [
-        EvidenceCheck(name, Outcome(outcome), _facts(line))
-        for (name, outcome), line in zip(outcomes, lines, strict=True)
+        _check(name, Outcome(outcome), _facts(line)) for (name, outcome), line in zip(outcomes, lines, strict=True)
     ]
     size = 0
     try:
@@ -48,8 +49,14 @@ def signed_and_stamped(workspace: Workspace) -> tuple[tuple[str, int, int], ...]
     return tuple((what, sum(have), len(have)) for what, have in having.items() if have)
 
 
-def _facts(line: str) -> str:
-    return "; ".join(part.strip() for part in line.splitlines()[1:])
+def _facts(line: str) -> list[str]:
+    return [part.strip() for part in line.splitlines()[1:]]
+
+
+def _check(name: str, outcome: Outcome, facts: Sequence[str], why: str = "") -> EvidenceCheck:
+    """Give a step whose detail names the first facts only: a broken year would be thousands of them."""
+    shown = list(facts) if len(facts) <= _SHOWN + 1 else [*facts[:_SHOWN], f"and {len(facts) - _SHOWN} more"]
+    return EvidenceCheck(name, outcome, why + "; ".join(shown), tuple(facts))
 
 
 def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
@@ -67,8 +74,8 @@ def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
         before, wrong = Log(folder, origin), {name for name, outcome in found.items() if outcome == "failed"}
         whole = before.checkpoint().size == size and before.verifiers()[-1] == after.verifiers()[0]
         outcome = Outcome.PASSED if whole and not wrong else Outcome.FAILED
-        facts = " ".join(_facts(line) for line in said if outcome is Outcome.FAILED)
-        yield EvidenceCheck(name, outcome, facts or ("" if whole else "it does not end as its successor says"))
+        facts = [fact for line in said if outcome is Outcome.FAILED for fact in _facts(line)]
+        yield _check(name, outcome, facts or ([] if whole else ["it does not end as its successor says"]))
         after = before
     stray = [one for one in evidence.parent.glob(f"{evidence.name}-*") if one not in named]
     if stray:
@@ -89,13 +96,13 @@ def _compared(workspace: Workspace, ledger: Ledger) -> list[EvidenceCheck]:
     unknown = workspace.runs_without_evidence()
     different = [run for run in recorded if run in marked and not _agrees(workspace, run, recorded[run])]
     return [
-        _check(
+        _compare(
             "every recorded run has its marker in the store",
             missing,
             "the store is older than the evidence (lifecycle restore check)",
         ),
-        _check("every marker of the store has its evidence", unknown, "the evidence is older than the store"),
-        _check("markers and evidence say the same", different, "counts or digests differ"),
+        _compare("every marker of the store has its evidence", unknown, "the evidence is older than the store"),
+        _compare("markers and evidence say the same", different, "counts or digests differ"),
     ]
 
 
@@ -109,7 +116,7 @@ def _agrees(workspace: Workspace, run_id: str, deleted: bytes) -> bool:
     return said == [(one.store, one.dataset, one.deleted, one.retained, one.retained_digest) for one in sets]
 
 
-def _check(name: str, runs: list[str], why: str) -> EvidenceCheck:
+def _compare(name: str, runs: list[str], why: str) -> EvidenceCheck:
     if not runs:
         return EvidenceCheck(name, Outcome.PASSED)
-    return EvidenceCheck(name, Outcome.FAILED, f"{why}: {', '.join(runs)}")
+    return _check(name, Outcome.FAILED, runs, f"{why}: ")

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from lifecycle.sources.made_up import Clinic, write_clinic
-from lifecycle.workbench import Workbench
+from lifecycle.workbench import Workbench, tables
+
+
+@pytest.fixture(autouse=True)
+def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins in English, whatever the notebook before it spoke."""
+    monkeypatch.setattr(tables, "_spoken", ["en"])
 
 
 @pytest.fixture(scope="session")

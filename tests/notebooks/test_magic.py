@@ -11,7 +11,7 @@ import pytest
 from lifecycle.cli import magic
 from lifecycle.errors import LifecycleError, Refused, UsageError
 from lifecycle.sources.made_up import Clinic
-from lifecycle.workbench import Workbench, progress, tables
+from lifecycle.workbench import Workbench, progress
 from lifecycle.workbench.results import Planned
 
 
@@ -91,13 +91,10 @@ def test_a_verb_gives_its_result_and_an_error_is_a_sentence(
 def test_a_result_speaks_the_language_of_its_notebook(clinic: tuple[Workbench, Clinic]) -> None:
     """The last one that was asked for; results in a German notebook need no argument to be German."""
     planned = clinic[0].plan()
-    try:
-        clinic[0].prose("de")
-        assert "löschfällig" in planned._repr_html_()
-        clinic[0].prose("en")
-        assert "löschfällig" not in planned._repr_html_()
-    finally:
-        tables.speak("en")
+    clinic[0].prose("de")
+    assert "löschfällig" in planned._repr_html_()
+    clinic[0].prose("en")
+    assert "löschfällig" not in planned._repr_html_()
 
 
 class Seen:
