@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -15,9 +16,12 @@ from campaigns.promises import failed
 from campaigns.scene import Scene, call
 from campaigns.tally import Tally
 
-SIGNED = ("checkpoint", "log.vkey", "log.pub.pem", ".tlog-proof")
+SIGNED = ("checkpoint", "log.vkey", "log.pub.pem", ".tlog-proof", ".sig")
 """Where every bit is flipped, since base64 can be spelled in several ways; elsewhere one bit of every byte."""
-HARMLESS = {".lock": "who held the folder last; it is emptied and written by every process"}
+HARMLESS = {
+    ".lock": "who held the folder last; it is emptied and written by every process",
+    "allowed_signers": "who checks brings a list of his own: this one is the operator's",
+}
 ADDED = (
     *("notes.txt", "runs/notes.txt", "runs/{run}/notes.txt", "runs/{run}/6-aborted.json", "keys-log/notes.json"),
     *("runs/2020-01-01-a/3-intent.json", "runs/2020-01-01-a/6-record.json", "runs/{run}/2-approval.json.sig"),
@@ -26,10 +30,11 @@ ADDED = (
 
 
 def campaign(scene: Scene, folder: Path, *, every: int = 1, seed: int = 1) -> Tally:
-    """Try every change (of ``every``, one) on the evidence of a sealed run and of the one before it."""
+    """Try every change (of ``every``, one) on the evidence of three sealed runs, a signature and a change of keys."""
     tally = Tally("bits", "changes of the evidence were detected, or nothing rests on them")
     path = scene.copy(folder / "workspace")
     call(path, "purge", scene.run_id)
+    _sign_and_rotate(path)
     evidence, chance = path / "evidence", random.Random(seed)
     files = sorted(each for each in evidence.rglob("*") if each.is_file())
     if wrong := failed(path):
@@ -46,6 +51,18 @@ def campaign(scene: Scene, folder: Path, *, every: int = 1, seed: int = 1) -> Ta
     if wrong := failed(path):
         tally.broken.append(f"put back, the evidence fails: {', '.join(sorted(wrong))}")
     return tally
+
+
+def _sign_and_rotate(path: Path) -> None:
+    """A night with nothing due whose approval is signed, and a new key of the log: files that no other run has."""
+    key = path.parent / "second-person"
+    key.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key)], check=True)
+    (path / "approvals/allowed_signers").write_text(f"controller {key.with_suffix('.pub').read_text()}")
+    night = call(path, "plan")["runId"]
+    call(path, "approve", night, "--role", "controller", "--key", str(key))
+    call(path, "purge", night)
+    call(path, "key", "rotate")
 
 
 def _flips(files: list[Path], chance: random.Random) -> Iterator[tuple[Path, str, bytes]]:
