@@ -39,6 +39,9 @@ RUN_FILES = (
 )
 """Every name a run's folder may hold; any other is refused by writer and verifier alike."""
 
+_STAMP = "6-record.json.tlog-proof.tsr"
+"""The one file that a run of a closed year may still get: it comes when its authority answers, and no log holds it."""
+
 
 class EvidenceLedger:
     """The ``Ledger`` port on a local folder.
@@ -46,7 +49,8 @@ class EvidenceLedger:
     Parameters
     ----------
     evidence : Path
-        The evidence folder; logs of closed years lie beside it (``evidence-<year>``) and are read, never written.
+        The evidence folder; logs of closed years lie beside it (``evidence-<year>``); they are read, and get no file
+        but a late time stamp.
     keys : Path or KeyFolder
         The keys folder outside the evidence; a ``KeyFolder`` where the seed comes from elsewhere.
     origin : str
@@ -121,7 +125,8 @@ class EvidenceLedger:
         """Hold the evidence alone; a second user gets ``Refused`` and is told who holds it since when."""
         with self._lock.held() as first:
             if first and not self._swept:
-                files.sweep(self._evidence)
+                for log in [self._log, *self._closed()]:
+                    files.sweep(log.folder)
                 self._keys.sweep()
                 self._swept = True
             yield
@@ -376,7 +381,7 @@ class EvidenceLedger:
 
     def _writable(self, run_id: str, name: str) -> Path:
         path = self._run_file(run_id, name)
-        if self._home(run_id) is not self._log and not files.present(path):
+        if self._home(run_id) is not self._log and name != _STAMP and not files.present(path):
             raise EvidenceError(f"Run {run_id} lies in the log of a closed year; nothing is added to it.")
         files.make_folder(path.parent)
         return path

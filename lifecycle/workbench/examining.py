@@ -16,7 +16,7 @@ from lifecycle.ledger.keys import NEXT_SEED, SEED
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
-from lifecycle.workbench import approvals, facts, notifying
+from lifecycle.workbench import approvals, facts, notifying, stamping
 from lifecycle.workbench.connection import connection_findings, dump_paths
 from lifecycle.workbench.results import Examined, outcome_of
 from lifecycle.workbench.workspace import Workspace
@@ -86,7 +86,7 @@ def _stamps(workspace: Workspace) -> Iterator[Problem]:
         yield "stamp-ca-missing", Severity.ERROR, 1, "lifecycle.toml: [ledger] timestamp_ca is not a file"
     left = len(stamps.waiting(workspace.ledger()))
     if left:
-        yield "stamps-waiting", Severity.WARNING, left, "the authority did not answer; the next run asks again"
+        yield "stamps-waiting", Severity.WARNING, left, stamping.why_waiting(workspace)
 
 
 def _second_holder(workspace: Workspace) -> Iterator[Problem]:

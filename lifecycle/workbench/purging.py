@@ -11,7 +11,7 @@ from datetime import date
 from lifecycle import __version__
 from lifecycle.deletion.run import DeletionRuns
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, Unexpected
-from lifecycle.workbench import approvals, facts
+from lifecycle.workbench import approvals, facts, stamping
 from lifecycle.workbench.guard import guarded
 from lifecycle.workbench.results import Purged
 from lifecycle.workbench.stopping import StopSwitch
@@ -49,7 +49,7 @@ def alone(workspace: Workspace, max_seconds: float | None = None) -> Iterator[De
                 switch.refuse()
                 workspace.need_current_evidence()
             yield runs
-        workspace.ask_for_stamps()
+        stamping.ask(workspace, switch)
 
 
 def carry_out(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:

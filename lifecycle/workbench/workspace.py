@@ -126,13 +126,6 @@ class Workspace:
         """The file that vouches for the time stamp authority; None where there is none."""
         return self.path / self.settings.ledger.timestamp_ca if self.settings.ledger.timestamp_ca else None
 
-    def ask_for_stamps(self) -> int:
-        """Have sealed runs stamped, those that are still waiting too; gives how many stamps came."""
-        from lifecycle.ledger import stamps
-
-        url = self.settings.ledger.timestamp_url
-        return stamps.ask(self.ledger(), url, self.stamp_ca) if url and self.stamp_ca else 0
-
     def contracts(self) -> dict[str, Contract]:
         """Read and check the contracts; each dataset has exactly one, and agrees with its rule."""
         from lifecycle.contract.load import read_contracts  # a tenth of a second that most verbs do not need

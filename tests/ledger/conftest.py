@@ -1,13 +1,18 @@
-"""A small real evidence folder: written by the ledger, in the shapes that a deletion run writes."""
+"""A small real evidence folder, written by the ledger in the shapes of a deletion run; and those who stamp it."""
 
 from __future__ import annotations
 
 import hmac
+import importlib.util
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -189,3 +194,48 @@ def begin(ledger: EvidenceLedger) -> Callable[..., RunWriter]:
 def vkey(ledger: EvidenceLedger, tmp_path: Path) -> str:
     """The public key that an auditor was given."""
     return (tmp_path / "evidence" / "log.vkey").read_text().strip()
+
+
+@pytest.fixture(scope="session")
+def tsa() -> ModuleType:
+    """The program that ``make tsa`` runs."""
+    spec = importlib.util.spec_from_file_location("made_up_tsa", Path(__file__).with_name("tsa.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def authority(tsa: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A local authority: its address and its CA."""
+    folder = tmp_path_factory.mktemp("tsa")
+    tsa.make(folder)
+    server = tsa.serve(folder)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", folder / "ca.pem"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def trickling() -> Iterator[str]:
+    """Somebody who promises much, sends a byte now and then, and never ends; at ``/head`` in a header."""
+
+    class Trickle(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 1000000\r\n" + (b"\r\n" if self.path == "/" else b""))
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(b"0")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    over = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
+        server.shutdown()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import re
 import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 
@@ -22,29 +23,6 @@ pytestmark = pytest.mark.slow
 CHECK = "run signatures and stamps hold"
 
 
-@pytest.fixture(scope="module")
-def tsa() -> ModuleType:
-    """The program that ``make tsa`` runs."""
-    spec = importlib.util.spec_from_file_location("made_up_tsa", Path(__file__).with_name("tsa.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def authority(tsa: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A local authority: its address and its CA."""
-    folder = tmp_path_factory.mktemp("tsa")
-    tsa.make(folder)
-    server = tsa.serve(folder)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", folder / "ca.pem"
-    server.shutdown()
-    server.server_close()
-
-
 def said(tmp_path: Path, vkey: str, ca: Path | None) -> str:
     return dict(verify.verify(tmp_path / "evidence", vkey, ca=ca))[CHECK]
 
@@ -55,13 +33,13 @@ def test_a_sealed_run_is_stamped(begin, ledger: EvidenceLedger, vkey: str, tmp_p
     run = begin(1, 2).whole()
     begin(2, 1).plan()
     assert stamps.waiting(ledger) == [run]
-    assert stamps.ask(ledger, url, ca) == 1
+    assert stamps.ask(ledger, url, ca) == (1, "")
     path = tmp_path / f"evidence/runs/{run}/6-record.json.tlog-proof"
     call = ["openssl", "ts", "-verify", "-in", f"{path}.tsr", "-data", str(path), "-CAfile", str(ca)]
     assert subprocess.run(call, capture_output=True, check=False).returncode == 0
     assert said(tmp_path, vkey, ca) == "passed"
     assert stamps.waiting(ledger) == []
-    assert stamps.ask(ledger, "http://127.0.0.1:1", ca) == 0
+    assert stamps.ask(ledger, "http://127.0.0.1:1", ca) == (0, "")
 
 
 def test_without_the_ca_a_stamp_is_not_checked_and_says_how(begin, ledger, vkey, tmp_path: Path, authority) -> None:
@@ -110,12 +88,56 @@ def test_an_authority_that_does_not_answer_is_asked_again(
             "http://no-such-host.invalid/",
             "http://[broken",
         ):
-            assert stamps.ask(ledger, url, authority[1]) == 0
+            assert stamps.ask(ledger, url, authority[1]) == (0, stamps.NO_ANSWER)
     assert stamps.waiting(ledger) == [run]
     monkeypatch.undo()
     later = begin(2, 1).whole()
     assert stamps.waiting(ledger) == [later, run]
-    assert stamps.ask(ledger, *authority) == 2
+    assert stamps.ask(ledger, *authority) == (2, "")
+
+
+def test_an_authority_that_trickles_has_one_deadline(begin, ledger, authority, monkeypatch, trickling: str) -> None:
+    """It is that of the whole answer, not of each byte; and all that waits has one together."""
+    begin(1, 2).whole()
+    monkeypatch.setattr(stamps, "SECONDS", 0.5)
+    for url in (f"{trickling}/", f"{trickling}/head"):
+        before = time.monotonic()
+        assert stamps.ask(ledger, url, authority[1]) == (0, stamps.NO_ANSWER)
+        assert time.monotonic() - before < 3
+    monkeypatch.setattr(stamps, "SECONDS_IN_ALL", 0)
+    assert stamps.ask(ledger, *authority) == (0, stamps.STOPPED)
+
+
+def test_a_stop_ends_the_asking_at_once(begin, ledger, authority, monkeypatch, trickling: str) -> None:
+    """While bytes trickle, long before the deadline; and nothing is asked for after it."""
+    begin(1, 2).whole()
+    monkeypatch.setattr(stamps, "SECONDS", 30)
+    before = time.monotonic()
+    asked = stamps.ask(ledger, trickling, authority[1], lambda: time.monotonic() > before + 0.5)
+    assert asked == (0, stamps.STOPPED)
+    assert time.monotonic() - before < 5
+    monkeypatch.setattr(stamps, "stamp_of", lambda *_: pytest.fail("asked"))
+    assert stamps.ask(ledger, *authority, lambda: True) == (0, stamps.STOPPED)
+
+
+def test_what_an_authority_answers_is_told_apart(begin, ledger, tsa: ModuleType, authority, monkeypatch) -> None:
+    """An HTTP status is named: that is no silence."""
+    begin(1, 2).whole()
+    monkeypatch.setattr(tsa, "reply", lambda *_: b"")
+    assert stamps.ask(ledger, *authority) == (0, stamps.NOT_VOUCHED_FOR)
+
+    class Closed(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Closed) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert stamps.ask(ledger, url, authority[1]) == (0, "the authority answered with HTTP 503")
+        server.shutdown()
 
 
 def test_an_answer_of_somebody_else_is_not_kept(
@@ -125,13 +147,14 @@ def test_an_answer_of_somebody_else_is_not_kept(
     run = begin(1, 2).whole()
     url, ca = authority
     tsa.make(tmp_path / "foreign")
-    assert stamps.ask(ledger, url, tmp_path / "foreign/ca.pem") == 0
+    assert stamps.ask(ledger, url, tmp_path / "foreign/ca.pem") == (0, stamps.NOT_VOUCHED_FOR)
+    assert stamps.ask(ledger, url, tmp_path / "none.pem") == (0, stamps.NO_CA)
     proof = ledger.read(run, stamps.PROOF)
     older = stamps.stamp_of(proof, url, ca)
     another = stamps.stamp_of(b"something else", url, ca)
-    for answer in (older, another, b"junk", None):
+    for answer in (older, another, b"junk", b""):
         monkeypatch.setattr(stamps, "_post", lambda *_, answer=answer: answer)
-        assert stamps.ask(ledger, url, ca) == 0
+        assert stamps.ask(ledger, url, ca) == (0, stamps.NOT_VOUCHED_FOR)
     assert stamps.waiting(ledger) == [run]
 
 
@@ -139,7 +162,7 @@ def test_the_authority_learns_a_hash_alone(begin, ledger, authority, monkeypatch
     """No name of the log, no number of the run."""
     run = begin(1, 2).whole()
     sent: list[bytes] = []
-    monkeypatch.setattr(stamps, "_post", lambda _, query: sent.append(query))
+    monkeypatch.setattr(stamps, "_post", lambda _, query, *more: (sent.append(query), b"")[1])
     stamps.ask(ledger, *authority)
     assert sent
     assert all(word.encode() not in sent[0] for word in (run, "clinic", "example"))
@@ -150,13 +173,12 @@ def test_without_openssl_the_run_stands_and_waits(begin, ledger, authority, monk
     """A missing tool is no reason to end a deletion with a fault."""
     run = begin(1, 2).whole()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert stamps.ask(ledger, *authority) == 0
+    assert stamps.ask(ledger, *authority) == (0, stamps.NO_OPENSSL)
     assert stamps.waiting(ledger) == [run]
 
 
 def test_a_stamp_that_was_cut_off_is_asked_for_again(begin, ledger, vkey, tmp_path, authority, monkeypatch) -> None:
     """Killed before every call that writes it: whole or not there."""
-    import os
 
     class PowerOff(BaseException):
         pass
@@ -177,34 +199,7 @@ def test_a_stamp_that_was_cut_off_is_asked_for_again(begin, ledger, vkey, tmp_pa
                 stamps.ask(ledger, *authority)
         again = EvidenceLedger.open(tmp_path / "evidence", tmp_path / "keys", ledger.checkpoint().origin)
         assert stamps.waiting(again) == [run]
-        assert stamps.ask(again, *authority) == 1
+        assert stamps.ask(again, *authority) == (1, "")
         assert set(dict(verify.verify(tmp_path / "evidence", vkey, ca=authority[1])).values()) == {"passed"}
         shutil.rmtree(tmp_path / "evidence")
         shutil.copytree(whole, tmp_path / "evidence")
-
-
-@pytest.mark.parametrize("answers", [True, False])
-def test_the_nightly_job_asks_by_itself(tmp_path: Path, authority, answers: bool) -> None:
-    """Sealed either way; without an answer `doctor` says how many wait, and the next night gets both stamps."""
-    from lifecycle.settings import FILE_NAME
-    from lifecycle.workbench import Workbench
-
-    url, ca = authority
-    path = Workbench.init(tmp_path / "workspace").path
-    text = (path / FILE_NAME).read_text().replace('timestamp_ca = ""', f'timestamp_ca = "{ca}"', 1)
-
-    def bench(address: str) -> Workbench:
-        (path / FILE_NAME).write_text(text.replace('timestamp_url = ""', f'timestamp_url = "{address}"', 1))
-        return Workbench.open(path)
-
-    first = bench(url if answers else "http://127.0.0.1:1")
-    assert first.purge(as_of="today").outcome == "sealed"
-    waiting = {one.check: one.count for one in first.doctor().findings}.get("stamps-waiting", 0)
-    assert waiting == (not answers)
-    again = bench(url)
-    again.purge(as_of="today")
-    assert len(list(path.glob("evidence/runs/*/*.tsr"))) == 2
-    assert again.verify().outcome.value == "passed"
-    stamp = next(path.glob("evidence/runs/*/*.tsr"))
-    stamp.write_bytes(stamp.read_bytes()[:-1])
-    assert again.verify().outcome.value == "failed"
