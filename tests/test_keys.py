@@ -261,6 +261,86 @@ def found(wb: Workbench) -> dict[str, str]:
     return {one.check: one.outcome.value for one in wb.doctor().findings}
 
 
+# --- who else can read them ------------------------------------------------------------------------
+
+
+def test_a_key_that_others_can_read_is_refused_by_everything(bench: Workbench) -> None:
+    """A tombstone key as the seed, and also while nobody reads it; doctor counts them and says what mends it."""
+    run = bench.plan().run_id
+    for name in (f"tombstone-{run}.key", "log.seed"):
+        path = bench.path / "keys" / name
+        for mode in (0o644, 0o620):
+            path.chmod(mode)
+            for verb in (bench.plan, lambda: bench.purge(as_of="today"), bench.restore_check):
+                with pytest.raises(EvidenceError, match=f"{name} in the keys folder can be read or changed by others"):
+                    verb()
+            said = bench.doctor()
+            assert {one.check: one.count for one in said.findings}["keys-readable"] == 1
+            assert said.details["keys-readable"] == f"chmod 600 {path}"
+        path.chmod(0o600)
+    assert "keys-readable" not in found(bench)
+
+
+def test_doctor_sees_a_copy_of_a_key(bench: Workbench) -> None:
+    """Whatever lies beside the keys; no verb refuses because of it."""
+    copy = bench.path / "keys/log.seed.bak"
+    shutil.copy(bench.path / "keys/log.seed", copy)
+    copy.chmod(0o604)
+    assert found(bench)["keys-readable"] == "failed"
+    assert bench.plan().run_id
+    copy.unlink()
+    copy.symlink_to("log.seed")
+    assert found(bench)["keys-readable"] == "failed"
+
+
+def test_a_key_of_another_user_is_refused(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who owns it can read it. Root may look after a workspace whose whole key folder is somebody else's."""
+    path, lstat = bench.path / "keys/log.seed", Path.lstat
+    there = {path: 4711}
+
+    def of_another(self: Path) -> os.stat_result:
+        fields = list(lstat(self))
+        fields[4] = there.get(self, 0)
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(Path, "lstat", of_another)
+    for user in (0, 4712):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        with pytest.raises(EvidenceError, match="belongs to another user"):
+            bench.plan()
+        assert found(bench)["keys-readable"] == "failed"
+    there[path.parent] = 4711
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert bench.plan().run_id
+
+
+@pytest.mark.parametrize("folder", ["data", "data/below", "evidence", "evidence-2024/runs", "evidence-next", "link"])
+def test_keys_inside_what_is_copied_elsewhere_are_refused(bench: Workbench, folder: str) -> None:
+    """The data's backups and the evidence of any year; doctor says so."""
+    (bench.path / "link").symlink_to("data")
+    bench = with_keys_in(bench, f"{folder}/keys")
+    for verb in (bench.plan, bench.restore_check):
+        with pytest.raises(ConfigurationError, match="keys folder lies inside") as caught:
+            verb()
+        assert "[ledger] keys" in caught.value.hint
+    assert found(bench)["evidence-and-keys"] == "unknown"
+    assert bench.doctor().outcome.value != "passed"
+
+
+def test_keys_beside_the_data_are_fine(bench: Workbench) -> None:
+    """Only what lies inside goes with it."""
+    assert with_keys_in(bench, "data-keys").plan().run_id
+
+
+def with_keys_in(bench: Workbench, folder: str) -> Workbench:
+    """The keys moved to another folder, and the settings with them."""
+    settings = bench.path / FILE_NAME
+    settings.write_text(settings.read_text().replace('keys = "keys"', f'keys = "{folder}"', 1))
+    (bench.path / folder).parent.mkdir(parents=True, exist_ok=True)
+    (bench.path / "keys").rename(bench.path / folder)
+    return Workbench.open(bench.path)
+
+
 # --- rotation --------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from lifecycle.errors import ConfigurationError, EvidenceError
 from lifecycle.ledger import files, note, statements, tiles
 from lifecycle.ledger.keys import KeyFolder
 from lifecycle.ledger.lock import FolderLock
-from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders, predicate_of, take_up
+from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders, predicate_of, successor, take_up
 from lifecycle.ledger.merkle import Tree, leaf_hash
 from lifecycle.ledger.run_ids import RUN_ID, letters_of, number_of, run_order, year_of
 from lifecycle.model import Checkpoint
@@ -69,9 +69,7 @@ class EvidenceLedger:
         self, evidence: Path, keys: Path | KeyFolder, origin: str, now: Callable[[], datetime] | None = None
     ) -> None:
         self._keys = keys if isinstance(keys, KeyFolder) else KeyFolder(keys)
-        lies_in = self._keys.path.resolve()
-        if evidence.resolve() in (lies_in, *lies_in.parents):
-            raise ConfigurationError("The keys folder lies inside the evidence.", "Name another folder for the keys.")
+        self._keys.need_outside(evidence, successor(evidence), *closed_folders(evidence).values())
         try:
             self._origin = note.need_origin(origin)
         except ValueError as error:

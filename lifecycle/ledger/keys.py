@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from lifecycle.errors import ConfigurationError, EvidenceError
@@ -20,6 +22,7 @@ from lifecycle.ledger.note import Signer
 SEED = "log.seed"
 NEXT_SEED = "log.seed.next"
 KEY_BYTES = holders.KEY_BYTES
+_KEY = re.compile(r"log\.seed(\.next)?|tombstone-.*\.key")
 
 
 class KeyFolder:
@@ -46,6 +49,22 @@ class KeyFolder:
             if source.startswith("env:"):
                 holders.hide(source.removeprefix("env:"))
 
+    def need_outside(self, *folders: Path) -> None:
+        """Refuse keys inside one of these folders: they would go where it goes, to its backups or to an auditor.
+
+        Raises
+        ------
+        ConfigurationError
+            They lie inside.
+        """
+        lies_in = self.path.resolve()
+        for folder in folders:
+            if folder.resolve() in (lies_in, *lies_in.parents):
+                raise ConfigurationError(
+                    f"The keys folder lies inside {folder.name}/.",
+                    'Move it out, and name its new place in lifecycle.toml: [ledger] keys = "keys".',
+                )
+
     def create(self, origin: str) -> Signer:
         """Make the folder and the seed; what an interrupted call left is taken up."""
         files.make_folder(self.path, 0o700)
@@ -60,8 +79,11 @@ class KeyFolder:
         Raises
         ------
         EvidenceError
-            The seed is lost, has a wrong length, or can be read by others.
+            The seed is lost or has a wrong length, or a key can be read by others.
         """
+        for path in self.exposed():
+            if _KEY.fullmatch(path.name) or path == self.path:
+                self._need_private(path)
         if not self.in_file:
             self._seeds = self._seeds or [_from_elsewhere(source) for source in self._sources]
             return [Signer(origin, seed) for seed in self._seeds]
@@ -182,6 +204,19 @@ class KeyFolder:
 
     # --- inside ----------------------------------------------------------------------------------
 
+    def exposed(self) -> dict[Path, str]:
+        """Find what somebody else can read or change, of the folder and all that lies in it; with what mends it."""
+        found: dict[Path, str] = {}
+        try:
+            paths = [self.path, *sorted(self.path.iterdir())]
+        except OSError:
+            return found  # whoever needs a key says that it is not there
+        for path in paths:
+            with suppress(FileNotFoundError):  # destroyed meanwhile
+                trouble = self._exposure(path)
+                found |= {path: trouble[1]} if trouble else {}
+        return found
+
     def sweep(self) -> None:
         """Remove what an interrupted write left."""
         files.sweep(self.path)
@@ -202,14 +237,25 @@ class KeyFolder:
         return secret
 
     def _need_private(self, path: Path) -> None:
-        status = path.lstat()
-        is_folder = stat.S_ISDIR(status.st_mode)
+        trouble = self._exposure(path)
+        if trouble:
+            raise EvidenceError(*trouble)
+
+    def _exposure(self, path: Path) -> tuple[str, str] | None:
+        """Say why somebody else can read or change a path, and what mends it; the bytes are not looked at."""
+        status, user = path.lstat(), os.geteuid()
+        is_folder = path == self.path
+        what = "The keys folder" if is_folder else f"{path.name} in the keys folder"
         if stat.S_ISLNK(status.st_mode):
-            raise EvidenceError("The keys folder is a symbolic link.", "Name the folder itself in lifecycle.toml.")
+            hint = "Name the folder itself in lifecycle.toml." if is_folder else "Put the file itself there."
+            return f"{what} is a symbolic link.", hint
         if stat.S_IMODE(status.st_mode) & 0o077:
-            what = "The keys folder" if is_folder else f"{path.name} in the keys folder"
-            mode = "700" if is_folder else "600"
-            raise EvidenceError(f"{what} can be read or changed by others.", f"chmod {mode} {path}")
+            return f"{what} can be read or changed by others.", f"chmod {700 if is_folder else 600} {path}"
+        # Root may look after the workspace of another user, whose folder it is then.
+        owner = user if is_folder and user else self.path.lstat().st_uid
+        if status.st_uid not in (owner, user):
+            return f"{what} belongs to another user.", f"chown {owner} {path}"
+        return None
 
 
 def _from_elsewhere(source: str) -> bytes:

@@ -67,10 +67,11 @@ def _setup(workspace: Workspace) -> Iterator[Problem]:
 
 
 def _evidence(workspace: Workspace) -> Iterator[Problem]:
-    workspace.ledger()
-    mode = workspace.keys_path.stat().st_mode
-    if mode & 0o077:
-        yield "keys-readable", Severity.ERROR, 1, f"chmod 700 {workspace.settings.ledger.keys}"
+    exposed = workspace.keys().exposed()
+    if exposed:  # a key among them keeps the ledger from being opened
+        yield "keys-readable", Severity.ERROR, len(exposed), next(iter(exposed.values()))
+    else:
+        workspace.ledger()
     if (workspace.keys_path / NEXT_SEED).exists():
         yield "rotation-unfinished", Severity.WARNING, 1, "lifecycle key rotate finishes it"
     where = workspace.settings.ledger

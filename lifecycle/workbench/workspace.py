@@ -76,8 +76,10 @@ class Workspace:
         return self.path / self.settings.ledger.keys
 
     def keys(self) -> KeyFolder:
-        """Open the keys, wherever the settings say they come from."""
-        return KeyFolder(self.keys_path, **self.settings.ledger.model_dump(include=set(_KEY_SOURCES)))
+        """Open the keys, wherever the settings say they come from; never in what is copied to the data's backups."""
+        keys = KeyFolder(self.keys_path, **self.settings.ledger.model_dump(include=set(_KEY_SOURCES)))
+        keys.need_outside(self.path / "data")
+        return keys
 
     @property
     def approvals_path(self) -> Path:
