@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -203,3 +205,18 @@ def test_a_stamp_that_was_cut_off_is_asked_for_again(begin, ledger, vkey, tmp_pa
         assert set(dict(verify.verify(tmp_path / "evidence", vkey, ca=authority[1])).values()) == {"passed"}
         shutil.rmtree(tmp_path / "evidence")
         shutil.copytree(whole, tmp_path / "evidence")
+
+
+def test_the_local_authority_ends_and_refuses_in_a_sentence(tmp_path: Path) -> None:
+    """Started twice, and ended with Ctrl-C: no traceback."""
+    pipe, call = subprocess.PIPE, [sys.executable, str(Path(__file__).with_name("tsa.py")), str(tmp_path / "tsa")]
+    with subprocess.Popen(call, stdout=pipe, stderr=pipe, text=True) as first:
+        assert first.stdout
+        port = re.findall(r":(\d+)\"", first.stdout.readline())
+        first.stdout.readline()
+        again = subprocess.run([*call, *port], capture_output=True, text=True, check=False)
+        first.send_signal(signal.SIGINT)
+        said = first.communicate(timeout=20)
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert again.stderr.startswith(f"Port {port[0]} cannot be listened on (Address already in use)")
+    assert (first.returncode, said) == (0, ("The authority has ended.\n", ""))

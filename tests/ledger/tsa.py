@@ -86,7 +86,14 @@ if __name__ == "__main__":
     place = Path(sys.argv[1])
     if not (place / "tsa.pem").exists():
         make(place)
-    server = serve(place, int(sys.argv[2]) if sys.argv[2:] else 0)
+    port = int(sys.argv[2]) if sys.argv[2:] else 0
+    try:
+        server = serve(place, port)
+    except OSError as error:
+        sys.exit(f"Port {port} cannot be listened on ({error.strerror}): perhaps the authority runs already.")
     print(f'timestamp_url = "http://127.0.0.1:{server.server_port}"')
     print(f'timestamp_ca = "{place.resolve()}/ca.pem"', flush=True)
-    server.serve_forever()
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("The authority has ended.")
