@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 from base64 import b64encode
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -587,6 +589,52 @@ def test_a_lost_seed_ends_every_verb_that_needs_it_with_7(bench: Workbench) -> N
         assert "second holder" in caught.value.hint
     assert bench.verify().outcome.value == "failed"
     assert list((bench.path / "keys").glob("log.seed*")) == []
+
+
+def test_the_guide_takes_the_rows_of_a_lost_log_to_a_new_one(bench: Workbench, tmp_path: Path) -> None:
+    """As it stands there: no row is lost, what is due goes with a record, and the old log still holds."""
+    run = bench.plan().run_id
+    bench.approve(run, "controller")
+    bench.purge(run)
+    bench.ingest(write_export(tmp_path), as_of=bench.today - timedelta(days=120))
+    (bench.path / "keys/log.seed").unlink()
+    with pytest.raises(EvidenceError) as caught:
+        bench.plan()
+    assert "docs/scheduling.md" in caught.value.hint
+    guide = (Path(__file__).parents[1] / "docs/scheduling.md").read_text()
+    (steps,) = re.findall(r"```sh lost-seed\n(.*?)```", guide, flags=re.DOTALL)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ = {**os.environ, "OLD": str(bench.path), "NEW": str(tmp_path / "new"), "PATH": path}
+    subprocess.run(["sh", "-ec", steps], env=environ, capture_output=True, check=True)
+    new = Workbench.open(tmp_path / "new")
+    for dataset in ("appointments", "events"):
+        assert sorted(rows(new, dataset)) == sorted(rows(bench, dataset))
+    planned = new.plan()
+    assert planned.due == 1
+    new.approve(planned.run_id, "controller")
+    assert (new.purge(planned.run_id).deleted, new.verify().outcome.value) == (1, "passed")
+    assert not list(new.path.glob("data/*.parquet"))
+    vkey = (bench.path / "evidence/log.vkey").read_text().strip()
+    assert set(outcomes(bench.path / "evidence", vkey).values()) == {"passed"}
+
+
+def write_export(folder: Path) -> Path:
+    """One appointment that has long been due."""
+    export = folder / "export.csv"
+    end = datetime.now(UTC) - timedelta(days=100)
+    export.write_text(
+        "appointment_uid,email,starts_at,ends_at\n"
+        f"uid-of-a-late-visit,erika@example.org,{(end - timedelta(hours=1)).isoformat()},{end.isoformat()}\n"
+    )
+    return export
+
+
+def rows(wb: Workbench, dataset: str) -> list[str]:
+    return [
+        hashlib.sha256(str(row).encode()).hexdigest()
+        for each in wb._workspace.store.rows(dataset)
+        for row in each.rows()
+    ]
 
 
 def test_evidence_older_than_the_store_ends_a_purge_with_7(bench: Workbench, tmp_path: Path) -> None:

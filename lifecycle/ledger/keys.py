@@ -90,7 +90,7 @@ class KeyFolder:
         if not files.present(self.path / SEED):
             raise EvidenceError(
                 f"The log's seed ({SEED}) is not in the keys folder: nothing can be signed.",
-                "Bring it back from its second holder. Without it, close this log and begin a new one.",
+                "Bring it back from its second holder. Without one, rows go to a new workspace: docs/scheduling.md.",
             )
         names = [SEED] + [NEXT_SEED] * files.present(self.path / NEXT_SEED)
         return [Signer(origin, self._read(name)) for name in names]
