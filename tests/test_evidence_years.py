@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -454,6 +455,38 @@ def test_a_closed_log_that_is_gone_grew_or_is_of_no_chain_is_found(walked) -> No
     assert bench.verify().outcome.value == "passed"
     shutil.copytree(closed, bench.path / "evidence-2019")
     assert "years" in [check.name for check in bench.verify().checks if check.outcome.value == "failed"]
+
+
+def test_a_checkpoint_kept_last_year_is_good_this_year(walked) -> None:
+    """Of any size: the closed log goes on from it, and the chain from the closed log. One that fits no log is not."""
+    bench, _ = walked
+    steps = {}
+    for folder in ("evidence-2026", "evidence"):
+        log = bench.path / folder
+        tree = Log(log, (log / "checkpoint").read_text().split("\n")[0]).load().tree
+        for size in range(1, len(tree) + 1):
+            found = bench.verify(size=size, root=b64encode(tree.root(size)).decode())
+            assert found.outcome.value == "passed"
+            steps[folder, size] = {check.detail for check in found.checks if check.name == "log of 2026"}
+            for other in (b64encode(bytes(32)).decode(), b64encode(tree.root(size - 1)).decode()):
+                wrong = bench.verify(size=size, root=other)
+                bad = [check.detail for check in wrong.checks if check.outcome.value == "failed"]
+                assert bad == ["this log does not go on from the checkpoint that you kept"]
+    assert len(steps) > 4
+    for (folder, _), details in steps.items():
+        assert details == {"it goes on from the checkpoint that you kept" if folder == "evidence-2026" else ""}
+
+
+def test_a_kept_checkpoint_does_not_excuse_a_broken_chain(walked) -> None:
+    """It fits the closed log, and today's does not go on from that one, or cannot be read at all."""
+    bench, _ = walked
+    closed = bench.path / "evidence-2026"
+    size, root = (closed / "checkpoint").read_text().split("\n")[1:3]
+    EvidenceLedger.open(closed, bench.path / "keys", (closed / "checkpoint").read_text().split("\n")[0]).append(b"{}")
+    found = bench.verify(size=int(size), root=root)
+    assert [check.name for check in found.checks if check.outcome.value == "failed"] == ["log of 2026"]
+    (bench.path / "evidence/checkpoint").write_text("no checkpoint")
+    assert bench.verify(size=int(size), root=root).outcome.value == "failed"
 
 
 def test_a_signer_shows_nothing() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -198,6 +199,15 @@ def chain(evidence: Path, origin: str) -> list[tuple[int, Path, int, str]]:
         if not folder.is_dir():
             return found
         dropped |= _dropped(folder)
+
+
+def home_of(size: int, root: str, evidence: Path, origin: str) -> Path:
+    """Find the log of the chain that goes on from a checkpoint: today's, or a closed one; today's where none does."""
+    for folder in (evidence, *(folder for _, folder, _, _ in chain(evidence, origin) if folder.is_dir())):
+        tree = Log(folder, origin).load().tree
+        if 0 <= size <= len(tree) and b64encode(tree.root(size)).decode() == root:
+            return folder
+    return evidence
 
 
 def _dropped(folder: Path) -> set[tuple[int, int, str]]:

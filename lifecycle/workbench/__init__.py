@@ -261,7 +261,7 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         Parameters
         ----------
         size, root : int and str, optional
-            Two lines of a checkpoint that was kept elsewhere: it must be a prefix of today's log.
+            Two lines of a checkpoint that was kept elsewhere: today's log must go on from it, or that of a closed year.
         """
         if (size is None) != (root is None):
             raise UsageError("A kept checkpoint needs both its size and its root.", "--size N --root BASE64")

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
-from lifecycle.errors import LifecycleError, StoreError
+from lifecycle.errors import EvidenceError, LifecycleError, StoreError
 from lifecycle.ledger.log import Log
 from lifecycle.ledger.stamps import STAMP
 from lifecycle.ledger.verify import verify as verify_evidence
-from lifecycle.ledger.years import chain
+from lifecycle.ledger.years import chain, home_of
 from lifecycle.model import Ledger, Outcome
 from lifecycle.workbench.results import OPTIONAL, EvidenceCheck, VerifyResult
 from lifecycle.workbench.workspace import Workspace
 
+Kept = tuple[int, str] | None
 _SHOWN = 3
+_GOES_ON = "it goes on from the checkpoint that you kept"
 
 
-def verify(workspace: Workspace, kept: tuple[int, str] | None = None) -> VerifyResult:
-    """Verify evidence and stores; what could not be told is unknown, never passed."""
+def verify(workspace: Workspace, kept: Kept = None) -> VerifyResult:
+    """Verify evidence and stores; what could not be told is unknown, never passed.
+
+    A kept checkpoint is looked for in the logs of all years: the chain leads on from whichever it is of.
+    """
     workspace.keys()  # takes a seed out of the environment, before openssl or ssh-keygen could inherit it
     vkey = workspace.evidence_path / "log.vkey"
     lines: list[str] = []
-    outcomes = verify_evidence(workspace.evidence_path, str(vkey), kept, lines.append, ca=workspace.stamp_ca)
+    home = _home(workspace, kept)
+    given = kept if home == workspace.evidence_path else None
+    outcomes = verify_evidence(workspace.evidence_path, str(vkey), given, lines.append, ca=workspace.stamp_ca)
     checks = [
         _check(name, Outcome(outcome), _facts(line)) for (name, outcome), line in zip(outcomes, lines, strict=True)
     ]
     size = 0
     try:
         size = workspace.ledger().checkpoint().size
-        checks += [*_years(workspace), *_stores(workspace)]
+        checks += [*_years(workspace, kept, home), *_stores(workspace)]
     except LifecycleError as error:
         told = Outcome.UNKNOWN if isinstance(error, StoreError) else Outcome.FAILED
         checks.append(EvidenceCheck("store and evidence belong together", told, error.fact))
@@ -59,7 +67,14 @@ def _check(name: str, outcome: Outcome, facts: Sequence[str], why: str = "") -> 
     return EvidenceCheck(name, outcome, why + "; ".join(shown), tuple(facts))
 
 
-def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
+def _home(workspace: Workspace, kept: Kept) -> Path:
+    try:
+        return home_of(*kept, workspace.evidence_path, workspace.settings.ledger.origin) if kept else Path()
+    except EvidenceError:  # what is wrong with the logs the steps say
+        return workspace.evidence_path
+
+
+def _years(workspace: Workspace, kept: Kept, home: Path) -> Iterator[EvidenceCheck]:
     """Verify the closed logs: each ends as its successor says, with the key that the successor began with."""
     evidence, origin = workspace.evidence_path, workspace.settings.ledger.origin
     after, named = Log(evidence, origin), {evidence}
@@ -70,12 +85,16 @@ def _years(workspace: Workspace) -> Iterator[EvidenceCheck]:
             yield EvidenceCheck(name, Outcome.FAILED, "it is missing, and nothing says that it was dropped")
             return
         vkey = str(folder / "log.vkey")
-        found = dict(verify_evidence(folder, vkey, (size, root), said.append, ca=workspace.stamp_ca))
+        given = kept if folder == home else None
+        found = dict(verify_evidence(folder, vkey, given, said.append, ca=workspace.stamp_ca))
         before, wrong = Log(folder, origin), {name for name, outcome in found.items() if outcome == "failed"}
-        whole = before.checkpoint().size == size and before.verifiers()[-1] == after.verifiers()[0]
+        last = before.checkpoint()
+        whole = (last.size, last.root) == (size, root) and before.verifiers()[-1] == after.verifiers()[0]
         outcome = Outcome.PASSED if whole and not wrong else Outcome.FAILED
         facts = [fact for line in said if outcome is Outcome.FAILED for fact in _facts(line)]
-        yield _check(name, outcome, facts or ([] if whole else ["it does not end as its successor says"]))
+        facts += [] if whole else ["it does not end as its successor says"]
+        facts += [_GOES_ON] if given and outcome is Outcome.PASSED else []
+        yield _check(name, outcome, facts)
         after = before
     stray = [one for one in evidence.parent.glob(f"{evidence.name}-*") if one not in named]
     if stray:
