@@ -82,10 +82,10 @@ class Years:
 
     def _close(self) -> int | None:
         ledger = self._open(self._evidence)
-        if not self._is_over(self._year_of(ledger.log)):
+        if not self._is_over(year_of_log(ledger.log, self._zone)):
             return None
         with ledger.locked():
-            year = self._year_of(ledger.log)
+            year = year_of_log(ledger.log, self._zone)
             if year is None or not self._is_over(year) or any(self._pending(ledger)):
                 return None
             closed = self._evidence.with_name(f"{self._evidence.name}-{year:04d}")
@@ -110,16 +110,6 @@ class Years:
 
     def _is_over(self, year: int | None) -> bool:
         return year is not None and year < self._now().astimezone(self._zone).year
-
-    def _year_of(self, log: Log) -> int | None:
-        leaf = log.first_leaf()
-        if leaf is None:
-            return None
-        try:
-            at = datetime.fromisoformat(predicate_of(leaf)["recordedAt"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise EvidenceError("The first leaf of the log does not say when it was written.") from error
-        return at.astimezone(self._zone).year
 
     def _pending(self, ledger: EvidenceLedger) -> Iterator[str]:
         """Name the runs that are not finished, and the plans that may still be approved."""
@@ -177,6 +167,18 @@ class Years:
             if name in ledger.listing(run_id)
         ]
         return min(max(years), self._now().astimezone(self._zone).year) if years else None
+
+
+def year_of_log(log: Log, zone: tzinfo) -> int | None:
+    """Give the year of a log, that of its first leaf; None for an empty one."""
+    leaf = log.first_leaf()
+    if leaf is None:
+        return None
+    try:
+        at = datetime.fromisoformat(predicate_of(leaf)["recordedAt"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvidenceError("The first leaf of the log does not say when it was written.") from error
+    return at.astimezone(zone).year
 
 
 def chain(evidence: Path, origin: str) -> list[tuple[int, Path, int, str]]:

@@ -14,6 +14,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -21,7 +22,11 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from lifecycle.deletion import documents as doc
 from lifecycle.errors import EvidenceError, StoreError
 from lifecycle.ledger import verify as verifier
-from lifecycle.model import Ledger, as_json
+from lifecycle.ledger.evidence import EvidenceLedger
+from lifecycle.ledger.log import closed_folders
+from lifecycle.ledger.stamps import STAMP
+from lifecycle.ledger.years import chain, year_of_log
+from lifecycle.model import Ledger, Rule, as_json
 from lifecycle.workbench import facts, inspection_words
 from lifecycle.workbench.workspace import Workspace
 
@@ -29,6 +34,8 @@ _RUN_COLUMNS = (
     *("run", "as_of", "trigger", "outcome", "recorded_at", "before", "due", "deleted", "held", "failed", "retained"),
     *("erasure", "checks", "approved_by", "signed", "standing", "policy_sha256"),
 )
+_RULE_FIELDS = tuple(each.name for each in fields(Rule))
+_HISTORY_COLUMNS = ("policy_sha256", "first_run", "planned_at", "time_zone", *_RULE_FIELDS)
 _DAWN = (1980, 1, 1, 0, 0, 0)
 
 
@@ -60,25 +67,23 @@ def write_inspection(workspace: Workspace) -> Path:
     return path
 
 
-def _pack(workspace: Workspace, ledger: Ledger, path: Path) -> None:
+def _pack(workspace: Workspace, ledger: EvidenceLedger, path: Path) -> None:
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:
-        for name, text in sorted(_written(workspace, ledger).items()):
+        copied = sorted(_copied(workspace))
+        for name, text in sorted(_written(workspace, ledger, [name for name, _ in copied]).items()):
             archive.writestr(_entry(name), text)
-        for name, source in sorted(_copied(workspace)):
+        for name, source in copied:
             with source.open("rb") as stream, archive.open(_entry(name), "w", force_zip64=True) as target:
                 shutil.copyfileobj(stream, target, 1 << 20)
 
 
-def _written(workspace: Workspace, ledger: Ledger) -> dict[str, str]:
-    checkpoint = ledger.checkpoint()
-    words = {"size": str(checkpoint.size), "root": checkpoint.root, "workspace": workspace.settings.name}
+def _written(workspace: Workspace, ledger: EvidenceLedger, copied: Iterable[str]) -> dict[str, str]:
     runs = [run_id for run_id in ledger.runs() if doc.PLAN in ledger.listing(run_id)]
     return {
-        "LIESMICH.txt": inspection_words.GERMAN.format(**words),
-        "README.txt": inspection_words.ENGLISH.format(**words),
+        "LIESMICH.txt": _readme(inspection_words.GERMAN, workspace, ledger, copied),
+        "README.txt": _readme(inspection_words.ENGLISH, workspace, ledger, copied),
         "rules.json": _as_text(_policy(workspace)),
-        "rules-history.csv": _table(("policy_sha256", "first_run", "dataset", "period_days", "cap_months",
-                                     "lead_days", "basis", "why", "source"), _history(ledger, runs)),
+        "rules-history.csv": _table(_HISTORY_COLUMNS, _history(ledger, runs)),
         "runs.csv": _table(_RUN_COLUMNS, (_run(ledger, run_id) for run_id in runs)),
         "exceptions.csv": _table(("ground", "in_force", "lifted", "rows_held", "earliest_review"),
                                  _exceptions(workspace)),
@@ -89,17 +94,33 @@ def _copied(workspace: Workspace) -> Iterator[tuple[str, Path]]:
     yield "verify.py", Path(verifier.__file__)
     for contract in (workspace.path / "contracts").glob("*.odcs.yaml"):
         yield f"contracts/{contract.name}", _plain(contract)
-    for source in workspace.evidence_path.rglob("*"):
-        if source.is_symlink() or not source.is_dir():
-            name = source.relative_to(workspace.path).as_posix()
-            if source.name != ".lock":
-                yield name, _plain(source)
+    for log in (workspace.evidence_path, *closed_folders(workspace.evidence_path).values()):
+        for source in (log, *log.rglob("*")):
+            if (source.is_symlink() or not source.is_dir()) and source.name != ".lock":
+                yield source.relative_to(workspace.path).as_posix(), _plain(source)
 
 
 def _plain(path: Path) -> Path:
     if path.is_symlink() or not path.is_file():
         raise EvidenceError(f"{path.name} in {path.parent.name} is not a plain file.", "lifecycle verify")
     return path
+
+
+def _readme(words: inspection_words.Words, workspace: Workspace, ledger: EvidenceLedger, copied: Iterable[str]) -> str:
+    """Spell the file that says how to verify: one call a log.
+
+    A closed log is verified under the key that its successor began with, so the calls follow the keys, too.
+    """
+    name, checkpoint = workspace.evidence_path.name, ledger.checkpoint()
+    calls, closed, after = [f"python verify.py {name} {name}/log.vkey"], list[int](), name
+    for year, folder, size, root in chain(workspace.evidence_path, workspace.settings.ledger.origin):
+        calls.append(f"python verify.py {folder.name} {after}/log.vkey {size} {root}")
+        closed, after = [*closed, year], folder.name
+    marks = {"changed": "/keys-log/signing-key-", "stamped": STAMP}
+    having = {what for what, mark in marks.items() if any(mark in path for path in copied)}
+    year_now = year_of_log(ledger.log, workspace.settings.zone)
+    head = {"workspace": workspace.settings.name, "size": str(checkpoint.size), "root": checkpoint.root}
+    return words.filled(head | {"year": str(year_now or "-")}, closed, calls, having)
 
 
 def _policy(workspace: Workspace) -> dict[str, Any]:
@@ -114,15 +135,12 @@ def _policy(workspace: Workspace) -> dict[str, Any]:
 
 
 def _history(ledger: Ledger, runs: Iterable[str]) -> Iterator[Sequence[object]]:
-    seen = set[str]()
-    for run_id in runs:
-        plan = facts.read_run(ledger, run_id).plan
-        if plan.policy_sha256 in seen:
-            continue
-        seen.add(plan.policy_sha256)
-        for rule in plan.rules:
-            yield (plan.policy_sha256, run_id, rule.dataset, rule.period_days, rule.cap_months, rule.lead_days,
-                   rule.basis, rule.why, rule.source)  # fmt: skip
+    """Give each change, a return to earlier rules too, in the order in which the plans were made."""
+    before = ""
+    for plan in sorted((facts.read_run(ledger, run_id).plan for run_id in runs), key=lambda plan: plan.planned_at):
+        if plan.policy_sha256 != before:
+            before, version = plan.policy_sha256, (plan.policy_sha256, plan.run_id, plan.planned_at, plan.time_zone)
+            yield from ((*version, *(getattr(rule, name) for name in _RULE_FIELDS)) for rule in plan.rules)
 
 
 def _run(ledger: Ledger, run_id: str) -> Sequence[object]:
