@@ -28,6 +28,7 @@ SAYS = {
     "verifier": "Nothing is wrong.",
     "kept": "Nothing is wrong.",
     "keep": "lifecycle.example/clinic",
+    "years": "evidence-2025 ends as evidence says.\nevidence-2024 ends as evidence-2025 says.",
     "signature": "Signature Verified Successfully",
     "key": "It is the same key.",
     "changed": "It is the newest key.",
@@ -108,10 +109,11 @@ def desk(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "desk"))
 
 
-def said(desk: Path, name: str) -> str:
+def said(desk: Path, name: str, run_id: str = "") -> str:
     """Run one block as somebody would who pastes it, after the first one; both streams."""
     env = {"PATH": f"{desk / 'bin'}:{os.environ['PATH']}", "HOME": str(desk), "LC_ALL": "C.UTF-8"}
-    script = BLOCKS["choose"] + ("" if name == "choose" else BLOCKS[name])
+    choice = f"export RUN={run_id}\n" if run_id else BLOCKS["choose"]
+    script = choice + ("" if name == "choose" else BLOCKS[name])
     done = subprocess.run(["bash", "-c", script], cwd=desk, env=env, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
@@ -123,7 +125,7 @@ def test_every_block_of_the_page_is_run_here() -> None:
     assert text.count("```") == 2 * len(BLOCKS)
 
 
-@pytest.mark.parametrize("name", [name for name in SAYS if name != "go"])
+@pytest.mark.parametrize("name", [name for name in SAYS if name not in ("go", "years")])
 def test_each_command_says_what_the_page_says(desk: Path, name: str) -> None:
     """On evidence that is in order."""
     assert SAYS[name] in said(desk, name)
@@ -186,3 +188,70 @@ def test_the_key_that_was_received_leads_to_the_newest(desk: Path) -> None:
     data[data.index(b'"to"') + 70] ^= 1
     path.write_bytes(data)
     assert SAYS["changed"] not in said(desk, "changed")
+
+
+@pytest.mark.parametrize("run_id", ["2026-08-01-a", "2026-08-01-e"])
+def test_a_proof_is_checked_with_the_key_of_its_day(desk: Path, run_id: str) -> None:
+    """Of a run before two changes of the key and of one after them; without the changes only the first key is known."""
+    shutil.rmtree(desk / "evidence")
+    (desk / "later").rename(desk / "evidence")
+    first = run_id == "2026-08-01-a"
+    assert (SAYS["proof"] in said(desk, "proof", run_id)) is first
+    said(desk, "changed")
+    assert SAYS["proof"] in said(desk, "proof", run_id)
+    (desk / "evidence/runs" / run_id / "6-record.json").write_bytes(b"another")
+    assert SAYS["proof"] not in said(desk, "proof", run_id)
+
+
+@pytest.fixture(scope="module")
+def three_years(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A desk with the logs of 2024, 2025 and today's; the key was changed in 2024, and checkpoints were kept."""
+    folder = tmp_path_factory.mktemp("years")
+    desk = folder / "desk"
+    desk.mkdir()
+    clock = [datetime(2024, 12, 31, 2, tzinfo=UTC)]
+    wb = Workbench.init(folder / "clinic", now=lambda: clock[0])
+    for year, month, day in ((2024, 12, 31), (2025, 1, 2), (2026, 1, 2)):
+        clock[0] = datetime(year, month, day, 2, tzinfo=UTC)
+        wb.purge(as_of="today")
+        shutil.copy(wb.path / "evidence/checkpoint", desk / f"kept-{year}")
+        if year == 2024:
+            wb.key_rotate()
+    for log in wb.path.glob("evidence*"):
+        shutil.copytree(log, desk / log.name, ignore=shutil.ignore_patterns(".lock"))
+    shutil.copy(str(verify.__file__), desk / "verify.py")
+    (desk / "bin").mkdir()
+    (desk / "bin/python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (desk / "bin/python3").chmod(0o755)
+    return desk
+
+
+def test_the_years_are_followed_back(three_years: Path, tmp_path: Path) -> None:
+    """Each log to its end, over a change of the key; a changed one, a longer one and a missing one are seen."""
+    desk = Path(shutil.copytree(three_years, tmp_path / "desk"))
+    lines = [line for line in said(desk, "years").splitlines() if " ends as " in line]
+    assert "\n".join(lines) == SAYS["years"]
+    (desk / "evidence-2024").rename(desk / "aside")
+    assert "evidence-2024 is missing." in said(desk, "years")
+    (desk / "evidence/keys-log/log-dropped-2024.json").write_text("{}")
+    assert "evidence-2024 was dropped, as stated there." in said(desk, "years")
+    record = next((desk / "evidence-2025/runs").glob("*/6-record.json"))
+    record.write_bytes(record.read_bytes()[:-1])
+    assert " ends as " not in said(desk, "years")
+
+
+@pytest.mark.parametrize("year", [2024, 2025, 2026])
+def test_a_checkpoint_kept_in_any_year_is_found_in_its_log(three_years: Path, tmp_path: Path, year: int) -> None:
+    """And in none where its root is another."""
+    desk = Path(shutil.copytree(three_years, tmp_path / "desk"))
+    kept = desk / f"kept-{year}"
+    kept.rename(desk / "kept-checkpoint")
+    log = "evidence" if year == 2026 else f"evidence-{year}"
+    told = said(desk, "kept")
+    assert "Nothing is wrong." in told
+    assert f"{log} goes on from the checkpoint that I kept." in told
+    lines = (desk / "kept-checkpoint").read_text().split("\n")
+    (desk / "kept-checkpoint").write_text("\n".join([*lines[:2], "A" * 43 + "=", *lines[3:]]))
+    told = said(desk, "kept")
+    assert "Nothing is wrong." not in told
+    assert "No log goes on from the checkpoint that I kept." in told
