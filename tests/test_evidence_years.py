@@ -36,6 +36,7 @@ class House:
         self.root = root
         self.clock = datetime(2026, 10, 1, 1, tzinfo=UTC)
         self.keep_years = 3
+        self.doubted = False
         if not (root / "keys").exists():
             EvidenceLedger.create(self.evidence, root / "keys", ORIGIN, self.now)
 
@@ -58,6 +59,7 @@ class House:
             zone=BERLIN,
             keep_years=self.keep_years,
             plan_days=7,
+            doubted=lambda: self.doubted,
         )
 
     def put(self, run: str, name: str, thing: Any) -> bytes:
@@ -234,7 +236,24 @@ def test_a_log_is_dropped_after_the_third_calendar_year(house: House) -> None:
     assert house.is_sound()
     assert [year for year, *_ in chain(house.evidence, ORIGIN)] == [2029, 2028, 2027]
     assert house.ledger().is_dropped(first)
-    assert not house.ledger().is_dropped("2027-01-02-a")
+    assert not house.ledger().is_dropped("2027-01-04-a")
+
+
+def test_a_run_of_the_new_year_in_the_old_log_is_dropped_with_it(house: House) -> None:
+    """The year was over and its log waited: whoever asks for that run later does not miss any evidence."""
+    house.night()
+    house.doubted = True
+    house.to(2027, 1, 20)
+    assert house.years().turn() == (None, [])
+    run = house.night(hours=1)
+    house.doubted = False
+    assert house.years().turn() == (2026, [])
+    assert not house.ledger().is_dropped(run)
+    house.to(2030, 1, 2)
+    house.years().turn()
+    house.night()
+    assert house.years().turn() == (None, [2026])
+    assert house.ledger().is_dropped(run)
 
 
 def test_a_clock_that_jumped_drops_nothing(house: House) -> None:
@@ -247,6 +266,34 @@ def test_a_clock_that_jumped_drops_nothing(house: House) -> None:
     assert house.years().turn() == (2027, [])
     assert house.years().turn() == (None, [])
     assert "evidence-2026" in house.logs()
+
+
+def test_an_open_run_that_ends_under_a_clock_that_jumped_drops_nothing(house: House) -> None:
+    """It is finished whatever the clock says, and vouches for the day on which it began."""
+    house.night()
+    house.to(2027, 1, 2)
+    house.years().turn()
+    run = house.plan()
+    house.intend(run)
+    house.to(2044, 1, 1)
+    house.seal(run)
+    house.doubted = True
+    assert house.years().turn() == (None, [])
+    house.doubted = False
+    assert house.years().turn() == (2027, [])
+    assert "evidence-2026" in house.logs()
+
+
+def test_a_clock_in_doubt_closes_no_year(house: House) -> None:
+    """What it would open could not be taken back; believed again, the year is closed."""
+    house.night()
+    house.to(2028, 1, 2)
+    house.doubted = True
+    assert house.years().turn() == (None, [])
+    assert house.logs() == ["evidence"]
+    house.doubted = False
+    assert house.years().turn() == (2026, [])
+    assert house.is_sound()
 
 
 def test_a_living_tombstone_key_keeps_its_log(house: House) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -16,28 +15,16 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from lifecycle.deletion import clock, restore, schedule
 from lifecycle.deletion import documents as doc
-from lifecycle.deletion import restore, schedule
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Approval, Plan, StandingApproval
 from lifecycle.deletion.execution import Execution, Remains
+from lifecycle.deletion.schedule import Policy
 from lifecycle.errors import EvidenceError, Refused, UsageError
-from lifecycle.model import Cutoffs, Digests, Ledger, Residual, Rule, Store
+from lifecycle.model import Cutoffs, Digests, Ledger, Residual, Store, StoreCounts
 
 ROLES = ("controller", "delegate")
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a run needs to know of the workspace: rules, zone, limits of time, and what remains afterwards."""
-
-    rules: Mapping[str, Rule]
-    zone: ZoneInfo
-    sha256: str
-    plan_days: int
-    max_gap_days: int
-    backup_days: int | None
-    tool_version: str
 
 
 class Signers(Protocol):
@@ -198,8 +185,7 @@ class DeletionRuns:
             There is none, it has ended, a limit is exceeded, or the clock cannot be trusted. Nothing was deleted,
             and the plan can still be approved by a person.
         """
-        then = "lifecycle restore apply" if plan.trigger == restore.TRIGGER else f"lifecycle purge {plan.run_id}"
-        hint = f"a person looks at it, and {then} goes on after: lifecycle approve {plan.run_id} --role controller"
+        hint = _ask_a_person(plan)
         if standing is None:
             raise Refused(f"Run {plan.run_id}: {plan.due - plan.held} rows are due, and nobody approved.", hint)
         if standing.until < self._today():
@@ -214,26 +200,17 @@ class DeletionRuns:
         self.approve(plan.run_id, standing.role, nonce, standing)
 
     def _doubt_clock(self, hint: str) -> None:
-        last = self.last_recorded_at()
-        if last is None:
-            return
-        if self._now() < last:
-            raise Refused("The clock shows a time before the last record.", hint)
-        gap = (self._now() - last).days
-        if gap > self._policy.max_gap_days:
-            raise Refused(
-                f"The last record is {gap} days old, more than {self._policy.max_gap_days}: has the clock jumped?", hint
-            )
+        doubt = self.clock_doubt()
+        if doubt:
+            raise Refused(doubt, hint)
+
+    def clock_doubt(self) -> str:
+        """Say why the clock is not to be believed; empty when it is."""
+        return clock.doubt(clock.last_begun_at(self._ledger), self._now(), self._policy.max_gap_days)
 
     def last_recorded_at(self) -> datetime | None:
         """Return the time of the latest leaf that ended a run."""
-        times = [
-            datetime.fromisoformat(doc.predicate_of(self._ledger.read(run_id, name))["recordedAt"])
-            for run_id in self._ledger.runs()
-            for name in (doc.RECORD, doc.ABORTED)
-            if name in self._ledger.listing(run_id)
-        ]
-        return max(times, default=None)
+        return clock.last_recorded_at(self._ledger)
 
     # --- carry out ---------------------------------------------------------------------------------
 
@@ -260,7 +237,7 @@ class DeletionRuns:
         Raises
         ------
         Refused
-            Not approved, stale, or in the future; nothing was deleted.
+            Not approved, stale, in the future, or another run is open; nothing was deleted.
         Incomplete
             A store failed after the intent; the same command goes on.
         """
@@ -268,7 +245,21 @@ class DeletionRuns:
         remains = Remains(residuals, residual_files, self._policy.backup_days)
         execution = Execution(self._ledger, self._stores, self._digests, self._now, plan, remains, self._stopped)
         with self._ledger.locked():
+            self._refuse_beside_another(run_id)
             return execution.go(self._refuse_unfit)
+
+    def counts(self, plan: Plan) -> tuple[StoreCounts, ...]:
+        """Count the stores as they are now, with what a plan calls due; of earlier runs those whose key lives."""
+        asked = tuple(one for one in plan.rests_on if self._ledger.holds_tombstone_key(one))
+        limits = {rule.dataset: cutoffs(rule, plan.as_of, ZoneInfo(plan.time_zone)) for rule in plan.rules}
+        due = restore.with_tombstones(limits, self._ledger, asked)
+        return tuple(each for store in self._stores for each in store.counts(due))
+
+    def _refuse_beside_another(self, run_id: str) -> None:
+        # It would take away rows that the open one has to account for.
+        unfinished = self.open_run()
+        if unfinished not in (None, run_id):
+            raise Refused(f"Run {unfinished} has begun and is not finished.", f"lifecycle purge {unfinished}")
 
     def _refuse_unfit(self, plan: Plan) -> None:
         again = f"lifecycle plan --as-of {plan.as_of}"
@@ -280,6 +271,9 @@ class DeletionRuns:
             raise Refused(f"The rules have changed since run {plan.run_id} was planned.", again)
         if plan.count:
             self._refuse_unapproved(plan)
+        elif plan.trigger != "request" and doc.APPROVAL not in self._ledger.listing(plan.run_id):
+            # Nobody was asked, and its intent would vouch for the clock from then on.
+            self._doubt_clock(_ask_a_person(plan))
 
     def _refuse_unapproved(self, plan: Plan) -> None:
         listing = self._ledger.listing(plan.run_id)
@@ -338,19 +332,18 @@ class DeletionRuns:
 
     def keys_due(self) -> tuple[str, ...]:
         """Name the runs whose tombstone key has outlived its purpose by today."""
-        policy, today = self._policy, self._today()
-        living = [run_id for run_id in self._ledger.runs() if self._ledger.holds_tombstone_key(run_id)]
-        ends = {
-            run_id: schedule.key_ends_on(self._ledger, run_id, policy.zone, policy.backup_days, policy.plan_days)
-            for run_id in living
-            if doc.PLAN in self._ledger.listing(run_id)
-        }
-        return tuple(run_id for run_id, day in ends.items() if day is not None and day <= today)
+        return schedule.keys_due(self._ledger, self._policy, self._today())
 
     def destroy_due_keys(self) -> tuple[str, ...]:
-        """Destroy those keys, each destruction a leaf of its own, and name their runs."""
+        """Destroy those keys, each destruction a leaf of its own, and name their runs.
+
+        None while the clock is in doubt: what it destroyed would be gone; nor while a run is open, which may rest on
+        one of them.
+        """
         with self._ledger.locked():
             due = self.keys_due()
+            if due and (self.open_run() is not None or self.clock_doubt()):
+                return ()
             for run_id in due:
                 self._ledger.destroy_tombstone_key(run_id)
         return due
@@ -378,6 +371,11 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for one in counts:
         total.update(one)
     return dict(sorted(total.items()))
+
+
+def _ask_a_person(plan: Plan) -> str:
+    then = "lifecycle restore apply" if plan.trigger == restore.TRIGGER else f"lifecycle purge {plan.run_id}"
+    return f"a person looks at it, and {then} goes on after: lifecycle approve {plan.run_id} --role controller"
 
 
 def refuse_role(role: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ from lifecycle.ledger.keys import KeyFolder
 from lifecycle.ledger.lock import FolderLock
 from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders, predicate_of, successor, take_up
 from lifecycle.ledger.merkle import Tree, leaf_hash
-from lifecycle.ledger.run_ids import RUN_ID, letters_of, number_of, run_order, year_of
+from lifecycle.ledger.run_ids import RUN_ID, day_of, letters_of, number_of, run_order
 from lifecycle.model import Checkpoint
 
 RUN_FILES = (
@@ -242,19 +242,27 @@ class EvidenceLedger:
             self._state(f"log-dropped-{year}.json", lambda: statements.log_dropped(year, last, self._now()))
 
     def is_dropped(self, run_id: str) -> bool:
-        """Tell whether a run lay, by its day, in a log that is not kept any more: in one before the oldest kept."""
+        """Tell whether a run lay, by its day, in a log that is not kept any more: in one before the oldest kept.
+
+        By the day on which that one was opened: a year waits for its end while the clock is in doubt, or a plan is to
+        be approved. Somewhere it was the day after by then.
+        """
         first = [self._log, *self._closed()][-1].first_leaf()
-        if first is None or b'"log-opened"' not in first or (year := year_of(run_id)) is None:
+        if first is None or b'"log-opened"' not in first or (day := day_of(run_id)) is None:
             return False
-        return bool(year <= predicate_of(first)["previous"]["year"])
+        return day <= datetime.fromisoformat(predicate_of(first)["recordedAt"]).date() + timedelta(days=1)
 
     # --- keys ------------------------------------------------------------------------------------
 
     def tombstone_key(self, run_id: str, *, create: bool = False) -> bytes:
-        """Give the run's tombstone key (32 bytes); ``create`` draws one where the run has no plan yet."""
-        self._run_folder(run_id)
+        """Give the run's tombstone key (32 bytes); ``create`` draws one where the run has no plan yet.
+
+        The run's folder is made first: a key without one is of a run that only newer evidence knows.
+        """
+        folder = self._run_folder(run_id)
         if create and not self._keys.holds(run_id) and not self.listing(run_id):
             with self._writing():
+                files.make_folder(folder)
                 return self._keys.create_tombstone_key(run_id)
         return self._keys.tombstone_key(run_id)
 

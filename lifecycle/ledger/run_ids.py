@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from datetime import date
 
 RUN_ID = re.compile(r"[A-Za-z0-9-]+")
 _DATED = re.compile(r"(\d{4}-\d\d-\d\d)-([a-z]+)")
@@ -43,6 +45,8 @@ def letters_of(number: int) -> str:
     return letters
 
 
-def year_of(run_id: str) -> int | None:
-    """Give the year of the run's day; None for an id of another kind."""
-    return int(run_id[:4]) if _DATED.fullmatch(run_id) else None
+def day_of(run_id: str) -> date | None:
+    """Give the run's day; None for an id of another kind."""
+    with suppress(ValueError):
+        return date.fromisoformat(run_id[:10]) if _DATED.fullmatch(run_id) else None
+    return None

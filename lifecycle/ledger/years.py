@@ -40,6 +40,8 @@ class Years:
         Whole calendar years that a closed log is kept after its own.
     plan_days : int
         How long a plan may wait for its approval.
+    doubted : callable
+        Tells whether the clock is not to be believed; then no year is over.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Years:
         zone: tzinfo,
         keep_years: int,
         plan_days: int,
+        doubted: Callable[[], bool],
     ) -> None:
         self._evidence = evidence
         self._open = open_ledger
@@ -60,6 +63,7 @@ class Years:
         self._zone = zone
         self._keep_years = keep_years
         self._plan_days = plan_days
+        self._doubted = doubted
 
     def turn(self) -> tuple[int | None, list[int]]:
         """Close the log if its year is over and no run is open; drop what is old enough. Again changes nothing.
@@ -82,7 +86,7 @@ class Years:
 
     def _close(self) -> int | None:
         ledger = self._open(self._evidence)
-        if not self._is_over(year_of_log(ledger.log, self._zone)):
+        if not self._is_over(year_of_log(ledger.log, self._zone)) or self._doubted():
             return None
         with ledger.locked():
             year = year_of_log(ledger.log, self._zone)
@@ -159,12 +163,11 @@ class Years:
         return found
 
     def _recorded_year(self, ledger: EvidenceLedger) -> int | None:
-        """Give the year of the last record of a run: a clock that jumped must not drop what it never recorded."""
+        """Give the year in which the last run began: a clock that jumped must not drop what no run vouched for."""
         years = [
-            datetime.fromisoformat(predicate_of(ledger.read(run_id, name))["recordedAt"]).astimezone(self._zone).year
+            datetime.fromisoformat(predicate_of(ledger.read(run_id, _INTENT))["recordedAt"]).astimezone(self._zone).year
             for run_id in (path.name for path in (self._evidence / "runs").iterdir())
-            for name in ("6-record.json", "6-aborted.json")
-            if name in ledger.listing(run_id)
+            if _INTENT in ledger.listing(run_id)
         ]
         return min(max(years), self._now().astimezone(self._zone).year) if years else None
 

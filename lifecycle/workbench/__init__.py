@@ -209,15 +209,15 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
     ) -> Purged:
         """Carry out one approved plan; or plan ``as_of`` and go through if a standing approval covers it.
 
-        A run that was interrupted goes on by the same call; ``as_of`` first finishes an open run, and destroys the
-        tombstone keys whose time is over. Ctrl-C, SIGTERM, a file ``STOP`` in the workspace or the end of
-        ``max_runtime`` (such as ``90m``) end it at the next safe point. Then people are told, as ``[notify]`` says.
+        A run that was interrupted goes on by the same call; ``as_of`` first finishes an open run. Afterwards the
+        tombstone keys whose time is over are destroyed. Ctrl-C, SIGTERM, a file ``STOP`` in the workspace or the end
+        of ``max_runtime`` (such as ``90m``) end it at the next safe point. Then people are told, as ``[notify]`` says.
 
         Raises
         ------
         Refused
             Not approved, stale, over a limit, in the future, stopped before its beginning, somebody else is at work,
-            or the clock cannot be trusted. Nothing was deleted.
+            another run is open, or the clock cannot be trusted. Nothing was deleted.
         Incomplete
             A deletion began and is not finished; the same call goes on.
         """

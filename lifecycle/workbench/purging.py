@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import date
 
 from lifecycle import __version__
+from lifecycle.deletion.documents import Plan
 from lifecycle.deletion.run import DeletionRuns
 from lifecycle.errors import EvidenceError, Incomplete, Refused, StoreError, Unexpected
 from lifecycle.workbench import approvals, facts, stamping
@@ -45,10 +46,19 @@ def alone(workspace: Workspace, max_seconds: float | None = None) -> Iterator[De
         with runs.alone():
             if signers is not None:
                 signers.remember()
-            if runs.open_run() is None:
-                switch.refuse()
+            unfinished = runs.open_run()
+            if unfinished is None:
+                switch.refuse()  # an open run ends by itself at its first safe point, and says that it is open
                 workspace.need_current_evidence()
-            yield runs
+            else:
+                with _told_by_what_was_done(runs, unfinished):
+                    workspace.need_current_evidence()
+            try:
+                yield runs
+            except Refused:
+                runs.destroy_due_keys()  # their day has come, whatever is in the way of the rows
+                raise
+            runs.destroy_due_keys()
         stamping.ask(workspace, switch)
 
 
@@ -59,7 +69,7 @@ def carry_out(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:
         if runs.open_run() is None and runs.read_plan(run_id).count:
             _need_space(workspace)
         guarded(runs.carry_out)(run_id, residuals, files)
-        return _purged(workspace, run_id)
+        return _purged(workspace, runs, run_id)
 
 
 @contextmanager
@@ -88,7 +98,10 @@ def finish_open_run(workspace: Workspace, runs: DeletionRuns) -> None:
 
 def _nightly(workspace: Workspace, runs: DeletionRuns, as_of: date) -> str:
     finish_open_run(workspace, runs)
-    runs.destroy_due_keys()
+    doubt = runs.clock_doubt()
+    if doubt:
+        person = "lifecycle plan, lifecycle approve RUN --role controller, lifecycle purge RUN"
+        raise Refused(doubt, f"set the clock right; or, if it is right, a person goes on: {person}")
     plan = runs.plan(as_of, trigger="schedule")
     if plan.count:
         runs.approve_by_standing(plan, approvals.standing(workspace), secrets.token_hex(16))
@@ -108,19 +121,21 @@ def _need_space(workspace: Workspace) -> None:
         )
 
 
-def _purged(workspace: Workspace, run_id: str) -> Purged:
+def _purged(workspace: Workspace, runs: DeletionRuns, run_id: str) -> Purged:
     run = facts.read_run(workspace.ledger(), run_id)
-    counts = run.predicate.get("counts", {"failed": run.plan.due - run.plan.held})
+    counts = run.predicate.get("counts") or _counted_now(runs, run.plan)
     return Purged(
         run_id=run_id,
         outcome=run.outcome,
         as_of=run.plan.as_of,
-        before=run.before,
-        due=run.plan.due,
-        deleted=counts.get("deleted", 0),
-        held=run.plan.held,
-        failed=counts["failed"],
-        retained=counts.get("retained", run.before),
+        **{name: counts[name] for name in ("before", "due", "deleted", "held", "failed", "retained")},
         erasure=run.predicate.get("erasure", "none"),
         checks=run.predicate.get("checks", {}),
     )
+
+
+def _counted_now(runs: DeletionRuns, plan: Plan) -> dict[str, int]:
+    """Count what an aborted run left; its plan speaks of rows that may have gone or come since."""
+    stores = runs.counts(plan)
+    before, due, held = (sum(getattr(one, name) for one in stores) for name in ("before", "due", "held"))
+    return {"before": before, "due": due, "deleted": 0, "held": held, "failed": due - held, "retained": before}

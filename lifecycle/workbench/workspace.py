@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lifecycle.deletion.dates import cutoffs
-from lifecycle.deletion.run import DeletionRuns, Policy, Signers
+from lifecycle.deletion.run import DeletionRuns, Signers
+from lifecycle.deletion.schedule import Policy
 from lifecycle.errors import ConfigurationError, EvidenceError, UsageError
 from lifecycle.ledger import tombstones
 from lifecycle.ledger.evidence import EvidenceLedger
@@ -121,6 +122,7 @@ class Workspace:
             zone=self.settings.zone,
             keep_years=ledger.keep_years,
             plan_days=self.settings.run.plan_days,
+            doubted=lambda: bool(self.runs("", to_look=True).clock_doubt()),
         )
 
     @property

@@ -17,7 +17,8 @@ import polars as pl
 import pytest
 
 from lifecycle.deletion.dates import cutoffs
-from lifecycle.deletion.run import DeletionRuns, Policy
+from lifecycle.deletion.run import DeletionRuns
+from lifecycle.deletion.schedule import Policy
 from lifecycle.errors import StoreError
 from lifecycle.ledger import tombstones, verify
 from lifecycle.ledger.evidence import EvidenceLedger

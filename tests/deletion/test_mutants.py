@@ -135,7 +135,7 @@ def check_the_future_is_refused(world: Any) -> None:
 
 
 def check_a_clock_that_jumped_is_doubted(world: Any) -> None:
-    """Under a standing approval a jump ahead, or back before the last record, stops before anything is deleted."""
+    """Under a standing approval a jump ahead, or back before the last run, stops before anything is deleted."""
     world.purge(planned(world))
     limits = doc.Limits(1000, 100.0)
     standing = doc.StandingApproval("controller", limits, world.as_of + timedelta(days=900), world.nonce, world.clock)

@@ -391,8 +391,8 @@ REFUSALS: dict[str, tuple[Any, int, str]] = {
     "ended": (standing(until=date(2026, 9, 30)), 1, "ended on 2026-09-30"),
     "rows": (standing(max_rows=1), 1, "2 rows would go; the standing approval covers 1"),
     "percent": (standing(max_percent=66.0), 1, "66.7 % of all rows are due"),
-    "gap": (standing(), 8, "8 days old, more than 7"),
-    "clock went back": (standing(), -1, "before the last record"),
+    "gap": (standing(), 8, "8 days ago, more than 7"),
+    "clock went back": (standing(), -1, "before the last run"),
 }
 
 

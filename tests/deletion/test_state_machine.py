@@ -7,6 +7,7 @@ counted, since a walk that never comes to the rare cases proves nothing, and bre
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 from collections import Counter
@@ -363,12 +364,21 @@ class Life(RuleBasedStateMachine):
         coming = [ends_on for _, ends_on in self.erased.values() if ends_on > self.today]
         if wait and coming:
             self.begin_day(min(coming) - timedelta(days=early))
+            self.plan_approve_and_lose_power(1000)  # or the clock is doubted
         destroyed = set(self.world.runs().destroy_due_keys())
+        if not self.clock_is_believed():
+            assert not destroyed
+            return
         ended = {run_id for run_id, (_, ends_on) in self.erased.items() if ends_on <= self.today}
         assert destroyed & self.erased.keys() == ended
         self.seen["keys ended"] += len(ended)
         for run_id in ended:
             del self.erased[run_id]
+
+    def clock_is_believed(self) -> bool:
+        intents = (self.world.root / "evidence/runs").glob("*/3-intent.json")
+        began = [json.loads(path.read_bytes())["predicate"]["recordedAt"] for path in intents]
+        return not began or self.world.clock - datetime.fromisoformat(max(began)) < timedelta(days=8)
 
     # --- what is always true ----------------------------------------------------------------------
 
