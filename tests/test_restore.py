@@ -18,6 +18,7 @@ from lifecycle.deletion import documents as doc
 from lifecycle.errors import EvidenceError, FindingsFailed, Incomplete, Refused, UsageError
 from lifecycle.stores.embedded import returned
 from lifecycle.workbench import Workbench
+from lifecycle.workbench.stopping import StopSwitch
 
 pytestmark = pytest.mark.slow
 
@@ -289,6 +290,61 @@ def test_a_run_without_its_key_is_not_asked(restored: Clinic) -> None:
     restored.wb._workspace.ledger().destroy_tombstone_key("2026-08-01-a")
     seen = restored.wb.restore_check()
     assert (seen.keys, seen.overdue, seen.resurrected) == (0, 3, 0)
+
+
+POINTS, POINTS_OF_AN_EMPTY_RUN = 6, 2
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+@pytest.mark.parametrize("point", range(1, 8))
+def test_a_stopped_restore_goes_on_by_the_command_that_it_names(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, point: int, rows: int
+) -> None:
+    """At every safe point, with rows to erase and without: afterwards all is erased and every marker explained."""
+    if rows:
+        clinic.book(100, 95, 91, 10)
+    clinic.back_up()
+    clinic.book(100, first=9)
+    clinic.purge()
+    clinic.bring_back()
+    clinic.wb.approve_standing("controller", max_rows=9, max_percent=100, until="2026-12-31")
+    asked = [0]
+
+    def at_this_point(switch: StopSwitch) -> bool:
+        asked[0] += 1
+        return asked[0] == point + 1  # the first look comes before anything is begun
+
+    monkeypatch.setattr(StopSwitch, "__call__", at_this_point)
+    if point > (POINTS if rows else POINTS_OF_AN_EMPTY_RUN):
+        clinic.wb.restore_apply()
+    else:
+        with pytest.raises((Refused, Incomplete)) as stopped:
+            clinic.wb.restore_apply()
+        run_id = stopped.value.hint.split(" ")[-1]
+        assert stopped.value.hint.endswith(f"; then: lifecycle restore apply {run_id}")
+        done = clinic.wb.restore_apply(run_id)
+        assert (done.outcome, done.deleted) == ("sealed", rows)
+        assert done.run_id == run_id or not rows
+    assert clinic.wb.restore_check().outcome == "passed"
+    assert clinic.wb.verify().outcome == "passed"
+
+
+def test_a_restore_run_that_has_ended_does_not_vouch_for_another_copy(clinic: Clinic) -> None:
+    """The same command after a second restore looks anew; it used to write its marker into a store it never saw."""
+    clinic.back_up()
+    clinic.rule(60)
+    clinic.book(70)
+    older = clinic.store.read_bytes()
+    clinic.purge()
+    clinic.rule(90)
+    clinic.bring_back()
+    ended = clinic.wb.restore_apply()
+    assert (ended.outcome, ended.deleted) == ("sealed", 0)
+    assert clinic.wb.restore_apply(ended.run_id).run_id == ended.run_id
+    clinic.store.write_bytes(older)
+    with pytest.raises(Refused, match="nobody approved"):
+        clinic.wb.restore_apply(ended.run_id)
+    assert clinic.wb.restore_check().resurrected == 1
 
 
 def test_a_restore_with_nothing_to_erase_is_sealed_and_explained(clinic: Clinic) -> None:

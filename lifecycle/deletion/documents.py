@@ -30,6 +30,8 @@ VERIFIED = "5-verified.json"
 RECORD = "6-record.json"
 ABORTED = "6-aborted.json"
 PROOF = ".tlog-proof"
+RESTORE = "restore"
+"""The trigger of a run about what a restore brought back."""
 _TOMBSTONES_A_PIECE = 25_000
 
 
@@ -60,6 +62,11 @@ class Plan:
     missing_markers: tuple[str, ...] = ()
 
     @property
+    def command(self) -> str:
+        """The command that carries this plan out, and goes on with it."""
+        return f"lifecycle {'restore apply' if self.trigger == RESTORE else 'purge'} {self.run_id}"
+
+    @property
     def before(self) -> int:
         return sum(each.before for each in self.stores)
 
@@ -82,7 +89,7 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         # Every other plan keeps the bytes it has always had.
-        after_restore = () if self.trigger == "restore" else ("restsOn", "missingMarkers")
+        after_restore = () if self.trigger == RESTORE else ("restsOn", "missingMarkers")
         return to_bytes({name: value for name, value in as_json(self).items() if name not in after_restore})
 
     @classmethod

@@ -78,7 +78,7 @@ class Execution:
         except StoreError as error:
             if doc.INTENT not in self._listing():
                 raise
-            raise Incomplete(error.fact, f"{error.hint}; then: lifecycle purge {self._run_id}") from error
+            raise Incomplete(error.fact, f"{error.hint}; then: {self._plan.command}") from error
         if isinstance(erased, PlanDrift):
             return self._abort(erased)
         return self._seal(erased)
@@ -190,7 +190,7 @@ class Execution:
         if len(chosen) < len(self._stores):
             raise Incomplete(
                 f"Run {self._run_id}: {appeared} rows became due in a store after another store was done.",
-                f"look at the stores by hand; then: lifecycle purge {self._run_id}",
+                f"look at the stores by hand; then: {self._plan.command}",
             )
         return PlanDrift(appeared, vanished)
 
@@ -199,7 +199,7 @@ class Execution:
         if doc.DELETED in self._listing():
             raise Incomplete(
                 f"Run {self._run_id} was carried out, but a store that was restored since knows nothing of it.",
-                f"bring back the newer store; then: lifecycle purge {self._run_id}",
+                f"bring back the newer store; then: {self._plan.command}",
             )
 
     def _write_down(self, order: Erasure, erased: tuple[Erased, ...]) -> None:
@@ -266,7 +266,7 @@ class Execution:
         """End here if somebody asked for it: between two steps, never inside one."""
         if not self._stopped():
             return
-        hint = f"remove the file STOP or allow more time, if it was that; then: lifecycle purge {self._run_id}"
+        hint = f"remove the file STOP or allow more time, if it was that; then: {self._plan.command}"
         if doc.INTENT not in self._listing():
             raise Refused(f"Run {self._run_id} was stopped before anything was begun.", hint)
         # A written intent is an open run; only one in the log lets a store delete.

@@ -13,8 +13,6 @@ from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Plan
 from lifecycle.model import Cutoffs, Ledger, SealedRun, Store
 
-TRIGGER = "restore"
-
 
 def sealed(ledger: Ledger, run_id: str) -> bool:
     """Tell whether a run's record is a leaf of the log with its proof beside it."""

@@ -92,7 +92,7 @@ class DeletionRuns:
         self._refuse_future(as_of)
         with self._ledger.locked():
             run_id = self._ledger.new_run_id(as_of)
-            after_restore = trigger == restore.TRIGGER
+            after_restore = trigger == doc.RESTORE
             due = restore.with_tombstones(self._cutoffs(as_of), self._ledger, rests_on)
             # A store that cannot be read must not leave a key without a plan behind.
             counts = tuple(each for store in self._stores for each in store.counts(due))
@@ -314,7 +314,7 @@ class DeletionRuns:
             if doc.PLAN not in listing or doc.INTENT in listing:
                 continue
             plan = Plan.from_bytes(self._ledger.read(run_id, doc.PLAN))
-            if plan.trigger == restore.TRIGGER:
+            if plan.trigger == doc.RESTORE:
                 return plan if self._fits(plan, rests_on, approved=doc.APPROVAL in listing) else None
         return None
 
@@ -374,7 +374,7 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _ask_a_person(plan: Plan) -> str:
-    then = "lifecycle restore apply" if plan.trigger == restore.TRIGGER else f"lifecycle purge {plan.run_id}"
+    then = "lifecycle restore apply" if plan.trigger == doc.RESTORE else f"lifecycle purge {plan.run_id}"
     return f"a person looks at it, and {then} goes on after: lifecycle approve {plan.run_id} --role controller"
 
 

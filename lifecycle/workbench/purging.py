@@ -82,7 +82,7 @@ def _told_by_what_was_done(runs: DeletionRuns, run_id: str) -> Iterator[None]:
         if isinstance(error, EvidenceError) and not of_the_disk:
             raise
         if runs.has_begun(run_id):
-            again = f"lifecycle purge {run_id}"
+            again = runs.read_plan(run_id).command
             raise Incomplete(error.fact, again if isinstance(error, Unexpected) else error.hint or again) from error
         if isinstance(error, EvidenceError):
             raise Refused(f"{error.fact} Nothing was deleted.", error.hint) from error

@@ -126,8 +126,10 @@ def apply(workspace: Workspace, run_id: str | None, *, every_key: bool = False) 
     """Erase what came back as an ordinary run with the trigger ``restore``; first finishes an open run."""
     with purging.alone(workspace) as runs:
         purging.finish_open_run(workspace, runs)
-        if run_id and runs.read_plan(run_id).trigger != restore.TRIGGER:
+        if run_id and runs.read_plan(run_id).trigger != doc.RESTORE:
             raise UsageError(f"Run {run_id} is not about a restore.", f"lifecycle purge {run_id}")
+        if run_id and runs.has_begun(run_id) and run_id not in workspace.store.runs():
+            run_id = None  # it has ended, and has not seen this store
         seen = check(workspace, every_key=every_key)
         run_id = run_id or _planned(workspace, runs, seen)
         done = purging.carry_out(workspace, runs, run_id)
@@ -139,7 +141,7 @@ def apply(workspace: Workspace, run_id: str | None, *, every_key: bool = False) 
 
 
 def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> str:
-    plan = runs.pending_restore(seen.asked) or runs.plan(workspace.today, restore.TRIGGER, seen.asked)
+    plan = runs.pending_restore(seen.asked) or runs.plan(workspace.today, doc.RESTORE, seen.asked)
     if not plan.count or doc.APPROVAL in workspace.ledger().listing(plan.run_id):
         return plan.run_id
     if seen.holds_lost:
