@@ -290,6 +290,87 @@ def test_a_run_without_its_key_is_not_asked(restored: Clinic) -> None:
     restored.wb._workspace.ledger().destroy_tombstone_key("2026-08-01-a")
     seen = restored.wb.restore_check()
     assert (seen.keys, seen.overdue, seen.resurrected) == (0, 3, 0)
+    assert (seen.outcome, seen.cannot_be_asked) == ("failed", ("2026-08-01-a",))
+    assert "3 rows are due" in str(seen.problem())
+    assert "1 runs can no longer be asked what came back" in str(seen.problem())
+
+
+@pytest.fixture
+def unasked(clinic: Clinic) -> Clinic:
+    """Of three rows two went by a shorter rule; then the copy from before came back, and the key did not."""
+    clinic.rule(60)
+    clinic.book(100, 70, 10)
+    clinic.back_up()
+    assert clinic.purge().deleted == 2
+    clinic.rule(90)
+    clinic.bring_back()
+    (clinic.path / "keys/tombstone-2026-08-01-a.key").rename(clinic.inbox / "lost.key")
+    return clinic
+
+
+def restore_approved(clinic: Clinic) -> Any:
+    with pytest.raises(Refused) as refused:
+        clinic.wb.restore_apply()
+    clinic.wb.approve(refused.value.hint.split(" ")[-3], "controller")
+    return clinic.wb.restore_apply()
+
+
+def test_what_cannot_be_told_is_not_passed_after_apply_either(unasked: Clinic) -> None:
+    """The rule finds one of the two rows that are back; the other stays, and every look says that nobody knows."""
+    done = restore_approved(unasked)
+    assert (done.outcome, done.deleted, done.cannot_be_asked) == ("sealed", 1, ("2026-08-01-a",))
+    assert done.exit_code == 1
+    plan = json.loads((unasked.path / "evidence/runs" / done.run_id / doc.PLAN).read_text())
+    assert (plan["restsOn"], plan["missingMarkers"], plan["cannotBeAsked"]) == ([], ["2026-08-01-a"], ["2026-08-01-a"])
+    for every_key in (False, True):
+        seen = unasked.wb.restore_check(every_key=every_key)
+        assert (seen.outcome, seen.exit_code, seen.cannot_be_asked) == ("unknown", 1, ("2026-08-01-a",))
+        assert (seen.overdue, seen.resurrected, seen.missing_runs) == (0, 0, ())
+        assert "their keys are destroyed or lost: 2026-08-01-a. Of what they erased only" in str(seen.problem())
+    assert unasked.wb.verify().outcome == "passed", "the marker is explained all the same"
+
+
+def test_the_report_of_a_restore_says_which_limit_it_had(unasked: Clinic) -> None:
+    """Only where a run could not be asked."""
+    for run_id, limited in ((restore_approved(unasked).run_id, True), ("2026-08-01-a", False)):
+        files = unasked.wb.report(run_id, formats=("html",), language="en", second_opinion=False).files
+        said = next(one for one in files if one.suffix == ".html").read_text()
+        assert ("not all earlier deletion runs could be asked" in said) is limited
+
+
+def test_a_key_that_is_put_back_is_asked_although_the_run_is_explained(unasked: Clinic) -> None:
+    """Explained is not settled: the restore run named that run, and had no key to ask it with."""
+    restore_approved(unasked)
+    (unasked.inbox / "lost.key").rename(unasked.path / "keys/tombstone-2026-08-01-a.key")
+    seen = unasked.wb.restore_check()
+    assert (seen.outcome, seen.asked, seen.resurrected, seen.cannot_be_asked) == ("failed", ("2026-08-01-a",), 1, ())
+    assert restore_approved(unasked).deleted == 1
+    assert unasked.wb.restore_check().outcome == "passed"
+    (unasked.path / "keys/tombstone-2026-08-01-a.key").unlink()
+    assert unasked.wb.restore_check().outcome == "passed", "what came back is gone, so nobody has to ask again"
+
+
+def test_a_copy_older_than_the_keys_is_never_called_passed(clinic: Clinic) -> None:
+    """By schedule alone: a rule with a lead, the key destroyed on its day, then a copy older than any backup."""
+    path = clinic.path / "lifecycle.toml"
+    plain = path.read_text()
+    path.write_text(plain.replace("lead_days = 0", "lead_days = 60"))
+    clinic.wb = Workbench.open(clinic.path, now=lambda: clinic.clock)
+    clinic.book(89, 45, 35)
+    clinic.back_up()
+    assert clinic.purge().deleted == 3
+    path.write_text(plain)
+    clinic.wb = Workbench.open(clinic.path, now=lambda: clinic.clock)
+    clinic.wait(37)
+    clinic.wb.purge(as_of="today")
+    assert not (clinic.path / "keys/tombstone-2026-08-01-a.key").exists()
+    clinic.bring_back()
+    clinic.wait(1)
+    assert clinic.wb.restore_check().outcome == "failed"
+    assert restore_approved(clinic).deleted == 1
+    seen = clinic.wb.restore_check()
+    assert (seen.outcome, seen.cannot_be_asked) == ("unknown", ("2026-08-01-a",))
+    assert clinic.wb.verify().outcome == "passed"
 
 
 POINTS, POINTS_OF_AN_EMPTY_RUN = 6, 2

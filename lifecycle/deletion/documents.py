@@ -41,8 +41,9 @@ class Plan:
 
     ``count`` is the number of distinct tombstones, ``due_set`` an HMAC over them, so that nobody can exchange
     people between approval and deletion. ``holds`` counts the due rows that stay, by the ground of their hold.
-    After a restore, ``rests_on`` names the sealed runs whose tombstones condemn rows beside the rule, and
-    ``missing_markers`` those that the restored store no longer knows of.
+    After a restore, ``rests_on`` names the sealed runs whose tombstones condemn rows beside the rule,
+    ``missing_markers`` those that the restored store no longer knows of, and ``cannot_be_asked`` those of them whose
+    key is gone: what came back of these the plan names only as far as the rule finds it due.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class Plan:
     holds: Mapping[str, int]
     rests_on: tuple[str, ...] = ()
     missing_markers: tuple[str, ...] = ()
+    cannot_be_asked: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -89,7 +91,7 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         # Every other plan keeps the bytes it has always had.
-        after_restore = () if self.trigger == RESTORE else ("restsOn", "missingMarkers")
+        after_restore = () if self.trigger == RESTORE else ("restsOn", "missingMarkers", "cannotBeAsked")
         return to_bytes({name: value for name, value in as_json(self).items() if name not in after_restore})
 
     @classmethod
@@ -111,6 +113,7 @@ class Plan:
             holds=table["holds"],
             rests_on=tuple(table.get("restsOn", ())),
             missing_markers=tuple(table.get("missingMarkers", ())),
+            cannot_be_asked=tuple(table.get("cannotBeAsked", ())),
         )
 
 

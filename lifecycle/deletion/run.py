@@ -114,6 +114,7 @@ class DeletionRuns:
                 holds=_added(store.held_by_ground(due) for store in self._stores),
                 rests_on=rests_on,
                 missing_markers=restore.missing_markers(self._ledger, self._stores) if after_restore else (),
+                cannot_be_asked=restore.cannot_be_asked(self._ledger, self._stores) if after_restore else (),
             )
             self._ledger.write_once(run_id, doc.PLAN, plan.to_bytes())
         return plan
@@ -322,9 +323,7 @@ class DeletionRuns:
         young = self._now() - plan.planned_at <= timedelta(days=self._policy.plan_days)
         if not young or plan.policy_sha256 != self._policy.sha256 or not (approved or plan.as_of == self._today()):
             return False
-        if plan.rests_on != rests_on:
-            return False
-        if plan.missing_markers != restore.missing_markers(self._ledger, self._stores):
+        if (plan.rests_on, plan.missing_markers) != (rests_on, restore.missing_markers(self._ledger, self._stores)):
             return False
         key = self._ledger.tombstone_key(plan.run_id)
         due = restore.with_tombstones(self._cutoffs(plan.as_of), self._ledger, plan.rests_on)

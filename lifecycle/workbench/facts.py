@@ -170,7 +170,8 @@ def _stores(run: RunState | None, now: Iterable[StoreCounts]) -> tuple[StoreCoun
 
 def _limits(run: RunState | None) -> tuple[str, ...]:
     unsigned = bool(run and run.approval and not _signed(run.approval))
-    return (*ALWAYS_LIMITS, *(["approval"] if unsigned else []), "time")
+    unasked = bool(run and run.plan.cannot_be_asked)
+    return (*ALWAYS_LIMITS, *["approval"] * unsigned, *["unasked"] * unasked, "time")
 
 
 def _signed(approval: Approval | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
@@ -38,6 +38,9 @@ class RestoreChecked(Result):
         Rows that a hold keeps now, and in the latest run's plan. A restore brings back an older list of holds.
     asked : tuple of str
         The sealed runs whose key was asked what came back.
+    cannot_be_asked : tuple of str
+        Runs that erased rows of which this store knew nothing, and whose key is gone: then nobody can count what came
+        back of them, and the outcome is never ``passed``.
     """
 
     outcome: Outcome
@@ -51,6 +54,7 @@ class RestoreChecked(Result):
     held: int
     held_before: int
     asked: tuple[str, ...]
+    cannot_be_asked: tuple[str, ...]
 
     @property
     def keys(self) -> int:
@@ -58,15 +62,16 @@ class RestoreChecked(Result):
         return len(self.asked)
 
     def problem(self) -> LifecycleError | None:
-        if self.outcome is Outcome.PASSED:
-            return None
+        untold, remedy = _untold(self.cannot_be_asked)
+        if self.outcome is not Outcome.FAILED:
+            return FindingsFailed(untold, remedy) if untold else None
         fact = (
             f"{self._age}{self.overdue} rows are due, {self.resurrected} more came back although they had been erased."
         )
         hint = "lifecycle restore apply"
         if self.holds_lost:
             hint = f"{self.held_before} rows were held, {self.held} are now: lifecycle hold add; then {hint}"
-        return FindingsFailed(fact, hint)
+        return FindingsFailed(f"{fact} {untold}".rstrip(), f"{remedy}; then: {hint}" if remedy else hint)
 
     @property
     def _age(self) -> str:
@@ -74,7 +79,7 @@ class RestoreChecked(Result):
         if not self.missing_runs:
             return ""
         least, most = self.at_least_days_old or 0, self.at_most_days_old
-        since = f"does not know what was erased since: {_some(self.missing_runs)}. "
+        since = f"does not know what was erased since: {some(self.missing_runs)}. "
         if not least and most is None:
             return f"The store is an older one and {since}"
         days = f"{least}" if most in (None, least) else f"{least} to {most}"
@@ -89,10 +94,15 @@ class RestoreChecked(Result):
 
 @dataclass(frozen=True)
 class Restored(Purged):
-    """``restore apply``: an ordinary run, and what it was about."""
+    """``restore apply``: an ordinary run, and what it was about; the rest as in :class:`RestoreChecked`."""
 
     resurrected: int = 0
     overdue: int = 0
+    cannot_be_asked: tuple[str, ...] = ()
+
+    def problem(self) -> LifecycleError | None:
+        untold, remedy = _untold(self.cannot_be_asked)
+        return super().problem() or (FindingsFailed(untold, remedy) if untold else None)
 
 
 def check(workspace: Workspace, *, every_key: bool = False) -> RestoreChecked:
@@ -106,9 +116,11 @@ def check(workspace: Workspace, *, every_key: bool = False) -> RestoreChecked:
     explained = restore.explained(ledger, marked)
     missing = tuple(one for one in restore.missing_markers(ledger, [workspace.store]) if one not in explained)
     resurrected = by_both[0] - by_rule[0]
+    cannot_be_asked = restore.cannot_be_asked(ledger, [workspace.store])
+    told = Outcome.UNKNOWN if cannot_be_asked else Outcome.PASSED
     known = marked & set(ledger.runs())
     return RestoreChecked(
-        outcome=Outcome.FAILED if missing or resurrected or by_rule[0] else Outcome.PASSED,
+        outcome=Outcome.FAILED if missing or resurrected or by_rule[0] else told,
         as_of=workspace.today,
         known_until=max((_plan(ledger, run_id).as_of for run_id in known), default=None),
         at_least_days_old=max(_days_since(workspace, missing), default=None),
@@ -119,6 +131,7 @@ def check(workspace: Workspace, *, every_key: bool = False) -> RestoreChecked:
         held=by_both[1],
         held_before=_held_before(ledger),
         asked=asked,
+        cannot_be_asked=cannot_be_asked,
     )
 
 
@@ -137,7 +150,12 @@ def apply(workspace: Workspace, run_id: str | None, *, every_key: bool = False) 
             # Nothing had to go, so there was no commit; the marker says that the store has been looked at.
             workspace.store.mark_restored(run_id, doc.sha256_hex(runs.read_plan(run_id).to_bytes()))
     counts = {one.name: getattr(done, one.name) for one in fields(Purged)}
-    return Restored(**counts, resurrected=seen.resurrected, overdue=seen.overdue)
+    return Restored(
+        **counts,
+        resurrected=seen.resurrected,
+        overdue=seen.overdue,
+        cannot_be_asked=seen.cannot_be_asked,
+    )
 
 
 def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> str:
@@ -154,7 +172,20 @@ def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> 
     return plan.run_id
 
 
-def _some(runs: tuple[str, ...]) -> str:
+def _untold(cannot_be_asked: Sequence[str]) -> tuple[str, str]:
+    """Say what nobody can tell of this store, and what a person can do about it; nothing where all can be told."""
+    if not cannot_be_asked:
+        return "", ""
+    return (
+        f"{len(cannot_be_asked)} runs can no longer be asked what came back, their keys are destroyed or lost: "
+        f"{some(cannot_be_asked)}. Of what they erased only what the rule finds due can be told.",
+        "restore a younger backup, or bring the keys back from their second holder; else look at the stored rows "
+        "by the records of these runs",
+    )
+
+
+def some(runs: Sequence[str]) -> str:
+    """Name the first of these runs."""
     return ", ".join(runs[:3]) + ", ..." * (len(runs) > 3)
 
 
