@@ -373,6 +373,49 @@ def test_a_copy_older_than_the_keys_is_never_called_passed(clinic: Clinic) -> No
     assert clinic.wb.verify().outcome == "passed"
 
 
+def doctor_found(clinic: Clinic) -> dict[str, int]:
+    return {one.check: one.count for one in clinic.wb.doctor().findings if one.outcome != "passed"}
+
+
+def test_doctor_names_keys_that_nobody_destroyed_and_that_are_gone(clinic: Clinic) -> None:
+    """Two lost keys are one finding; one that was destroyed on schedule, or was never of use, is none."""
+    for first in (1, 2, 3):
+        clinic.book(100, first=first)
+        clinic.purge()
+    clinic.wb.purge(as_of="today")
+    assert "tombstone-key-lost" not in doctor_found(clinic)
+    clinic.wb._workspace.ledger().destroy_tombstone_key("2026-08-01-a")
+    assert "tombstone-key-lost" not in doctor_found(clinic)
+    for letter in "bc":
+        (clinic.path / f"keys/tombstone-2026-08-01-{letter}.key").unlink()
+    assert doctor_found(clinic)["tombstone-key-lost"] == 2
+    hint = clinic.wb.doctor().details["tombstone-key-lost"]
+    assert "2026-08-01-b, 2026-08-01-c: bring them back" in hint
+
+
+def test_evidence_and_store_that_are_older_than_the_keys_are_told(clinic: Clinic, tmp_path: Path) -> None:
+    """A whole workspace came back, but for its keys: nothing else knows that a run is missing."""
+    clinic.book(100)
+    clinic.back_up()
+    shutil.copytree(clinic.path / "evidence", tmp_path / "evidence")
+    assert clinic.wb.restore_check().keys_without_run == ()
+    assert "evidence-older-than-keys" not in doctor_found(clinic)
+    clinic.purge()
+    shutil.rmtree(clinic.path / "evidence")
+    shutil.copytree(tmp_path / "evidence", clinic.path / "evidence")
+    clinic.bring_back()
+    seen = clinic.wb.restore_check()
+    assert (seen.outcome, seen.overdue, seen.keys_without_run) == ("failed", 1, ("2026-08-01-a",))
+    problem = seen.problem()
+    assert problem is not None
+    assert "keys of 1 runs that the evidence does not know: 2026-08-01-a" in problem.fact
+    assert problem.hint.startswith("bring back the newer evidence")
+    clinic.wb.hold_add("uid-of-visit-00001", "other")
+    assert clinic.wb.restore_check().outcome == "unknown"
+    assert doctor_found(clinic)["evidence-older-than-keys"] == 1
+    assert clinic.wb.doctor().details["evidence-older-than-keys"].startswith("bring back the newer evidence")
+
+
 POINTS, POINTS_OF_AN_EMPTY_RUN = 6, 2
 
 

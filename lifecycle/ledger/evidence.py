@@ -290,6 +290,11 @@ class EvidenceLedger:
                 name, lambda: statements.key_destroyed(run_id, self.read(run_id, "1-plan.json"), self._now(), year)
             )
 
+    def says_key_destroyed(self, run_id: str) -> bool:
+        """Tell whether a leaf says that the run's tombstone key was destroyed."""
+        paths = [log.folder / STATEMENTS / f"tombstone-{run_id}.json" for log in [self._log, *self._closed()]]
+        return any(files.present(path) and self.contains(files.read_file(path)) for path in paths)
+
     def rotate_signing_key(self) -> str:
         """Let another key sign from now on, and write that down as a leaf of its own; gives the new public key.
 

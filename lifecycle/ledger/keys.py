@@ -137,6 +137,12 @@ class KeyFolder:
         """Tell whether the run's tombstone key lives."""
         return files.present(self.path / _tombstone_name(run_id))
 
+    def runs(self) -> list[str]:
+        """Name the runs whose tombstone key lives."""
+        before, after = _tombstone_name("*").split("*")
+        paths = sorted(self.path.glob(_tombstone_name("*")))
+        return [path.name.removeprefix(before).removesuffix(after) for path in paths]
+
     def tombstone_key(self, run_id: str) -> bytes:
         """Give the run's tombstone key, 32 bytes."""
         if not self.holds(run_id):
@@ -192,7 +198,7 @@ class KeyFolder:
 
     def _living(self, origin: str) -> Iterator[tuple[str, bytes]]:
         yield SEED, self.signers(origin)[0].seed
-        for path in sorted(self.path.glob("tombstone-*.key")):
+        for path in sorted(self.path.glob(_tombstone_name("*"))):
             yield path.name, self._read(path.name)
 
     def _held_by_second(self, name: str, key: bytes) -> bool:

@@ -10,13 +10,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from lifecycle import __version__
+from lifecycle.deletion import documents as doc
+from lifecycle.deletion import restore
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import stamps
 from lifecycle.ledger.keys import NEXT_SEED, SEED
 from lifecycle.mail.house import HouseRules
 from lifecycle.mail.setup import MENU_PATHS
 from lifecycle.model import Finding, Outcome, Severity
-from lifecycle.workbench import approvals, facts, notifying, stamping
+from lifecycle.workbench import approvals, facts, notifying, restoring, stamping
 from lifecycle.workbench.connection import connection_findings, dump_paths
 from lifecycle.workbench.results import Examined, outcome_of
 from lifecycle.workbench.workspace import Workspace
@@ -74,10 +76,29 @@ def _evidence(workspace: Workspace) -> Iterator[Problem]:
         workspace.ledger()
     if (workspace.keys_path / NEXT_SEED).exists():
         yield "rotation-unfinished", Severity.WARNING, 1, "lifecycle key rotate finishes it"
+    yield from _tombstone_keys(workspace)
     where = workspace.settings.ledger
     if where.seed != "file" and (workspace.keys_path / SEED).exists():
         hint = f"{where.keys}/{SEED} is used no more: remove it once its new place is proved"
         yield "seed-also-a-file", Severity.WARNING, 1, hint
+
+
+def _tombstone_keys(workspace: Workspace) -> Iterator[Problem]:
+    """Compare keys and evidence: each key has its run, and each run that erased rows its key or the leaf of its end."""
+    alone = workspace.keys_without_run()
+    if alone:
+        yield "evidence-older-than-keys", Severity.ERROR, len(alone), restoring.NEWER_EVIDENCE
+    ledger = workspace.ledger()
+    lost = [
+        run_id
+        for run_id in ledger.runs()
+        if doc.DELETED in ledger.listing(run_id) and not ledger.holds_tombstone_key(run_id)
+        if restore.sealed(ledger, run_id) and not ledger.says_key_destroyed(run_id)
+    ]
+    if lost:
+        hint = "bring them back from their second holder; else nobody can tell what a restore brings back"
+        hint = f"{restoring.some(lost)}: {hint}"
+        yield "tombstone-key-lost", Severity.ERROR, len(lost), hint
 
 
 def _stamps(workspace: Workspace) -> Iterator[Problem]:

@@ -18,6 +18,11 @@ from lifecycle.workbench.guard import guard_verbs
 from lifecycle.workbench.results import Purged, Result
 from lifecycle.workbench.workspace import Workspace
 
+NEWER_EVIDENCE = (
+    "bring back the newer evidence, and the store that belongs to it; if no run is missing, a plan that was cut off "
+    "left the key: remove it"
+)
+
 
 @dataclass(frozen=True)
 class RestoreChecked(Result):
@@ -41,6 +46,8 @@ class RestoreChecked(Result):
     cannot_be_asked : tuple of str
         Runs that erased rows of which this store knew nothing, and whose key is gone: then nobody can count what came
         back of them, and the outcome is never ``passed``.
+    keys_without_run : tuple of str
+        Runs whose key is here and that the evidence does not know: it is older than its keys, as the store may be.
     """
 
     outcome: Outcome
@@ -55,6 +62,7 @@ class RestoreChecked(Result):
     held_before: int
     asked: tuple[str, ...]
     cannot_be_asked: tuple[str, ...]
+    keys_without_run: tuple[str, ...]
 
     @property
     def keys(self) -> int:
@@ -62,7 +70,7 @@ class RestoreChecked(Result):
         return len(self.asked)
 
     def problem(self) -> LifecycleError | None:
-        untold, remedy = _untold(self.cannot_be_asked)
+        untold, remedy = _untold(self.cannot_be_asked, self.keys_without_run)
         if self.outcome is not Outcome.FAILED:
             return FindingsFailed(untold, remedy) if untold else None
         fact = (
@@ -99,9 +107,10 @@ class Restored(Purged):
     resurrected: int = 0
     overdue: int = 0
     cannot_be_asked: tuple[str, ...] = ()
+    keys_without_run: tuple[str, ...] = ()
 
     def problem(self) -> LifecycleError | None:
-        untold, remedy = _untold(self.cannot_be_asked)
+        untold, remedy = _untold(self.cannot_be_asked, self.keys_without_run)
         return super().problem() or (FindingsFailed(untold, remedy) if untold else None)
 
 
@@ -117,7 +126,8 @@ def check(workspace: Workspace, *, every_key: bool = False) -> RestoreChecked:
     missing = tuple(one for one in restore.missing_markers(ledger, [workspace.store]) if one not in explained)
     resurrected = by_both[0] - by_rule[0]
     cannot_be_asked = restore.cannot_be_asked(ledger, [workspace.store])
-    told = Outcome.UNKNOWN if cannot_be_asked else Outcome.PASSED
+    keys_without_run = workspace.keys_without_run()
+    told = Outcome.UNKNOWN if cannot_be_asked or keys_without_run else Outcome.PASSED
     known = marked & set(ledger.runs())
     return RestoreChecked(
         outcome=Outcome.FAILED if missing or resurrected or by_rule[0] else told,
@@ -132,6 +142,7 @@ def check(workspace: Workspace, *, every_key: bool = False) -> RestoreChecked:
         held_before=_held_before(ledger),
         asked=asked,
         cannot_be_asked=cannot_be_asked,
+        keys_without_run=keys_without_run,
     )
 
 
@@ -155,6 +166,7 @@ def apply(workspace: Workspace, run_id: str | None, *, every_key: bool = False) 
         resurrected=seen.resurrected,
         overdue=seen.overdue,
         cannot_be_asked=seen.cannot_be_asked,
+        keys_without_run=seen.keys_without_run,
     )
 
 
@@ -172,16 +184,23 @@ def _planned(workspace: Workspace, runs: DeletionRuns, seen: RestoreChecked) -> 
     return plan.run_id
 
 
-def _untold(cannot_be_asked: Sequence[str]) -> tuple[str, str]:
+def _untold(cannot_be_asked: Sequence[str], keys_without_run: Sequence[str]) -> tuple[str, str]:
     """Say what nobody can tell of this store, and what a person can do about it; nothing where all can be told."""
-    if not cannot_be_asked:
-        return "", ""
-    return (
-        f"{len(cannot_be_asked)} runs can no longer be asked what came back, their keys are destroyed or lost: "
-        f"{some(cannot_be_asked)}. Of what they erased only what the rule finds due can be told.",
-        "restore a younger backup, or bring the keys back from their second holder; else look at the stored rows "
-        "by the records of these runs",
-    )
+    said, hints = list[str](), list[str]()
+    if keys_without_run:
+        runs = f"{len(keys_without_run)} runs that the evidence does not know: {some(keys_without_run)}"
+        said.append(f"The keys folder holds keys of {runs}. Evidence and store may be older ones.")
+        hints.append(NEWER_EVIDENCE)
+    if cannot_be_asked:
+        said.append(
+            f"{len(cannot_be_asked)} runs can no longer be asked what came back, their keys are destroyed or lost: "
+            f"{some(cannot_be_asked)}. Of what they erased only what the rule finds due can be told."
+        )
+        hints.append(
+            "restore a younger backup, or bring the keys back from their second holder; else look at the stored rows "
+            "by the records of these runs"
+        )
+    return " ".join(said), "; ".join(hints)
 
 
 def some(runs: Sequence[str]) -> str:

@@ -96,6 +96,12 @@ class Workspace:
         known = {run_id for run_id in ledger.runs() if "3-intent.json" in ledger.listing(run_id)}
         return sorted(run_id for run_id in self.store.runs() - known if not ledger.is_dropped(run_id))
 
+    def keys_without_run(self) -> tuple[str, ...]:
+        """Name the runs whose tombstone key lies here and that no log knows: evidence and store came back together."""
+        ledger = self.ledger()
+        known = {*ledger.runs()}
+        return tuple(one for one in self.keys().runs() if one not in known and not ledger.is_dropped(one))
+
     def need_current_evidence(self) -> None:
         """Refuse evidence that is older than the store.
 
