@@ -360,7 +360,7 @@ def test_new_keys_are_private_whatever_the_umask(tmp_path: Path) -> None:
 def test_keys_inside_the_evidence_are_refused(tmp_path: Path) -> None:
     """Whoever is given the evidence must not be given the keys."""
     for keys in (tmp_path / "evidence/keys", tmp_path / "evidence"):
-        with pytest.raises(ConfigurationError, match="inside the evidence"):
+        with pytest.raises(ConfigurationError, match="inside evidence/"):
             EvidenceLedger.create(tmp_path / "evidence", keys, ORIGIN)
 
 

@@ -44,10 +44,8 @@ def told(tmp_path: Path, authority) -> Told:
 
 def waits(wb: Workbench) -> tuple[int, str]:
     """How many stamps doctor says are waiting, and why."""
-    said = wb.doctor()
-    return {one.check: one.count for one in said.findings}.get("stamps-waiting", 0), said.details.get(
-        "stamps-waiting", ""
-    )
+    said, name = wb.doctor(), "stamps-waiting"
+    return sum(one.count for one in said.findings if one.check == name), said.details.get(name, "")
 
 
 def stamped(wb: Workbench) -> int:
