@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 import typer.main
 
-from lifecycle.cli.app import app, complain, kept
+from lifecycle.cli.app import complain, kept
+from lifecycle.cli.program import app, misused
 from lifecycle.errors import LifecycleError, UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ def run_line(line: str) -> Result | None:
     words = shlex.split(line)
     if " ".join(words[:2]) in _ENDLESS or words[:1] == ["serve"]:
         raise UsageError("A page server never ends by itself.", f"in a terminal: lifecycle {line.strip()}")
-    from lifecycle.cli.program import misused
-
     with kept() as results:
         try:
             app(args=words, standalone_mode=False, prog_name="%lifecycle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -61,6 +62,13 @@ def completed(line: str) -> list[str]:
 def test_what_can_come_next_is_offered_and_nothing_else(line: str, expected: list[str]) -> None:
     """Verbs, the words below them and options, read off the command line itself; Python keeps its own lines."""
     assert completed(line) == expected
+
+
+def test_verbs_are_offered_before_the_first_one_was_run() -> None:
+    """In a process of its own, as in a fresh kernel: here another test may have loaded the verbs."""
+    asked = "from lifecycle.cli import magic; print(*magic.candidates(' ver'))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "verify\n"
 
 
 @pytest.mark.slow
