@@ -130,10 +130,11 @@ class EvidenceLedger:
             yield
 
     def runs(self) -> tuple[str, ...]:
-        """Name all runs, those of closed years too, oldest first."""
+        """Name all runs, those of closed years too, oldest first; a folder that a killed plan left empty is none."""
         found: set[str] = set()
-        for log in [self._log, *self._closed()]:
-            found.update(name for name in files.names_in(log.folder / "runs") if RUN_ID.fullmatch(name))
+        for runs in [log.folder / "runs" for log in [self._log, *self._closed()]]:
+            names = [name for name in files.names_in(runs) if RUN_ID.fullmatch(name)]
+            found.update(name for name in names if not files.lacks(runs / name, "1-plan.json"))
         return tuple(sorted(found, key=run_order))
 
     def new_run_id(self, as_of: date) -> str:
@@ -286,9 +287,9 @@ class EvidenceLedger:
             name = f"tombstone-{run_id}.json"
             if year is not None and files.present(home.folder / STATEMENTS / name):
                 return  # it was written down before that year was closed
-            self._state(
-                name, lambda: statements.key_destroyed(run_id, self.read(run_id, "1-plan.json"), self._now(), year)
-            )
+            # The bytes as they lie there, even damaged: the key is gone, and that must be written down.
+            plan = files.read_file(self._run_file(run_id, "1-plan.json"))
+            self._state(name, lambda: statements.key_destroyed(run_id, plan, self._now(), year))
 
     def says_key_destroyed(self, run_id: str) -> bool:
         """Tell whether a leaf says that the run's tombstone key was destroyed."""

@@ -132,6 +132,13 @@ def names_in(folder: Path) -> list[str]:
         ) from error
 
 
+def lacks(folder: Path, first: str) -> bool:
+    """Tell whether not even the first file of a folder of ours is there, nor any other but what a kill left."""
+    if os.path.lexists(f"{folder}/{first}") or folder.is_symlink() or not folder.is_dir():
+        return False
+    return all(name.startswith(TEMPORARY) for name in names_in(folder))
+
+
 def present(path: Path) -> bool:
     """Tell whether a file of ours is there; anything else under its name is refused."""
     try:

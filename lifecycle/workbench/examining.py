@@ -21,6 +21,7 @@ from lifecycle.model import Finding, Outcome, Severity
 from lifecycle.workbench import approvals, facts, notifying, restoring, stamping
 from lifecycle.workbench.connection import connection_findings, dump_paths
 from lifecycle.workbench.results import Examined, outcome_of
+from lifecycle.workbench.verifying import damaged
 from lifecycle.workbench.workspace import Workspace
 
 _DATA_ENDINGS = {".csv", ".ndjson", ".jsonl", ".json", ".parquet", ".log", ".gz", ".duckdb", ".db", ".sqlite", ".xlsx"}
@@ -42,7 +43,7 @@ def examine(workspace: Workspace) -> Examined:
             problems = list(check(workspace))
             outcome = Outcome.FAILED
         except LifecycleError as error:
-            problems, outcome = [(name, Severity.ERROR, 1, str(error).replace("\n\n", " "))], Outcome.UNKNOWN
+            problems, outcome = [(name, Severity.ERROR, 1, _said(error))], Outcome.UNKNOWN
         for what, severity, count, detail in problems:
             one = what if isinstance(what, Finding) else Finding(what, "", "workspace", "", severity, count, outcome)
             findings.append(one)
@@ -53,6 +54,11 @@ def examine(workspace: Workspace) -> Examined:
     with suppress(LifecycleError):
         last = workspace.runs(__version__, to_look=True).last_recorded_at()
     return Examined(outcome_of(findings), tuple(findings), details, last)
+
+
+def _said(error: LifecycleError) -> str:
+    """Spell fact and hint as a detail, which stands behind a "hint:" of its own."""
+    return f"{error.fact} ({error.hint})" if error.hint else error.fact
 
 
 def _contracts(workspace: Workspace) -> Iterator[Problem]:
@@ -99,6 +105,12 @@ def _tombstone_keys(workspace: Workspace) -> Iterator[Problem]:
         hint = "bring them back from their second holder; else nobody can tell what a restore brings back"
         hint = f"{restoring.some(lost)}: {hint}"
         yield "tombstone-key-lost", Severity.ERROR, len(lost), hint
+
+
+def _run_files(workspace: Workspace) -> Iterator[Problem]:
+    found = damaged(workspace.ledger())
+    if found:
+        yield "damaged-file", Severity.ERROR, len(found), f"{found[0]} (lifecycle verify)"
 
 
 def _stamps(workspace: Workspace) -> Iterator[Problem]:
@@ -163,6 +175,7 @@ def _due(workspace: Workspace) -> Iterator[Problem]:
 
 
 def _approval(workspace: Workspace) -> Iterator[Problem]:
+    approvals.AllowedSigners.of(workspace)
     given = approvals.standing(workspace)
     if given is not None and given.until <= workspace.today + timedelta(days=14):
         yield "standing-approval-ends", Severity.WARNING, 1, f"it ends on {given.until}: lifecycle approve --standing"
@@ -208,6 +221,7 @@ _CHECKS: dict[str, Callable[[Workspace], Iterator[Problem]]] = {
     "contracts": _contracts,
     "setup": _setup,
     "evidence-and-keys": _evidence,
+    "run-files": _run_files,
     "second-holder": _second_holder,
     "time-stamps": _stamps,
     "runs-and-clock": _runs,

@@ -9,6 +9,7 @@ from pathlib import Path
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion import restore
 from lifecycle.errors import EvidenceError, LifecycleError, StoreError
+from lifecycle.ledger.files import TEMPORARY
 from lifecycle.ledger.log import Log
 from lifecycle.ledger.stamps import STAMP
 from lifecycle.ledger.verify import verify as verify_evidence
@@ -20,6 +21,7 @@ from lifecycle.workbench.workspace import Workspace
 Kept = tuple[int, str] | None
 _SHOWN = 3
 _GOES_ON = "it goes on from the checkpoint that you kept"
+_FOREIGN = "nothing foreign"
 
 
 def verify(workspace: Workspace, kept: Kept = None) -> VerifyResult:
@@ -34,18 +36,35 @@ def verify(workspace: Workspace, kept: Kept = None) -> VerifyResult:
     given = kept if home == workspace.evidence_path else None
     outcomes = verify_evidence(workspace.evidence_path, str(vkey), given, lines.append, ca=workspace.stamp_ca)
     checks = [
-        _check(name, Outcome(outcome), _facts(line)) for (name, outcome), line in zip(outcomes, lines, strict=True)
+        _check(name, Outcome(outcome), [*_facts(line), *(_left(workspace) if name == _FOREIGN else ())])
+        for (name, outcome), line in zip(outcomes, lines, strict=True)
     ]
     size = 0
     try:
         size = workspace.ledger().checkpoint().size
-        checks += [*_years(workspace, kept, home), *_stores(workspace)]
+        checks += [
+            _compare("every file of a run can be read", damaged(workspace.ledger()), ""),
+            *_years(workspace, kept, home),
+            *_stores(workspace),
+        ]
     except LifecycleError as error:
         told = Outcome.UNKNOWN if isinstance(error, StoreError) else Outcome.FAILED
         checks.append(EvidenceCheck("store and evidence belong together", told, error.fact))
     found = {check.outcome for check in checks if check.name != OPTIONAL or check.outcome is Outcome.FAILED}
     outcome = next((one for one in (Outcome.FAILED, Outcome.UNKNOWN) if one in found), Outcome.PASSED)
     return VerifyResult(outcome, size, tuple(checks))
+
+
+def damaged(ledger: Ledger) -> list[str]:
+    """Say of each file of a run that cannot be read as what it is that it cannot."""
+    found = []
+    for run_id in ledger.runs():
+        for name in sorted({doc.PLAN, *(name for name in ledger.listing(run_id) if name.endswith(".json"))}):
+            try:
+                ledger.read(run_id, name)
+            except EvidenceError as error:
+                found.append(error.fact)
+    return found
 
 
 def signed_and_stamped(workspace: Workspace) -> tuple[tuple[str, int, int], ...]:
@@ -55,6 +74,13 @@ def signed_and_stamped(workspace: Workspace) -> tuple[tuple[str, int, int], ...]
     pairs = (("signature", doc.APPROVAL, doc.SIGNATURE), ("time-stamp", doc.RECORD, STAMP))
     having = {what: [added in listing for listing in files if file in listing] for what, file, added in pairs}
     return tuple((what, sum(have), len(have)) for what, have in having.items() if have)
+
+
+def _left(workspace: Workspace) -> Iterator[str]:
+    """Say of foreign files which of them need no looking after."""
+    left = sum(1 for _ in workspace.evidence_path.rglob(f"{TEMPORARY}*"))
+    if left:
+        yield f"{TEMPORARY}* ({left}) was left by a call that was killed; the next plan or purge removes it"
 
 
 def _facts(line: str) -> list[str]:
@@ -135,7 +161,7 @@ def _agrees(workspace: Workspace, run_id: str, deleted: bytes) -> bool:
     return said == [(one.store, one.dataset, one.deleted, one.retained, one.retained_digest) for one in sets]
 
 
-def _compare(name: str, runs: list[str], why: str) -> EvidenceCheck:
-    if not runs:
+def _compare(name: str, found: list[str], why: str) -> EvidenceCheck:
+    if not found:
         return EvidenceCheck(name, Outcome.PASSED)
-    return _check(name, Outcome.FAILED, runs, f"{why}: ")
+    return _check(name, Outcome.FAILED, found, f"{why}: " if why else "")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.run import DeletionRuns, Signers
 from lifecycle.deletion.schedule import Policy
+from lifecycle.deletion.shapes import holds_what_it_should
 from lifecycle.errors import ConfigurationError, EvidenceError, UsageError
 from lifecycle.ledger import tombstones
 from lifecycle.ledger.evidence import EvidenceLedger
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
 
 FOLDERS = ("contracts", "templates", "notebooks", "reports", "data", "approvals")
 _KEY_SOURCES = ("seed", "next_seed", "second_holder")
+
+
+class CheckedLedger(EvidenceLedger):
+    """The evidence, of which nobody is given a file of a run that does not hold what its name promises."""
+
+    def read(self, run_id: str, name: str) -> bytes:
+        """Read one file of a run; one that is damaged is an ``EvidenceError``, which names both."""
+        data = super().read(run_id, name)
+        if holds_what_it_should(run_id, name, data):
+            return data
+        hint = "lifecycle verify; bring the file back from a copy of the evidence"
+        # Neither an intent nor the destruction of its key is in the log, so nothing there names the plan.
+        if "3-intent.json" not in self.listing(run_id) and self.holds_tombstone_key(run_id):
+            hint += f", or remove evidence/runs/{run_id}: that run never began"
+        raise EvidenceError(f"Run {run_id}: {name} is damaged; it does not hold what it should.", hint)
 
 
 class Workspace:
@@ -86,9 +102,9 @@ class Workspace:
     def approvals_path(self) -> Path:
         return self.path / "approvals"
 
-    def ledger(self) -> EvidenceLedger:
+    def ledger(self) -> CheckedLedger:
         """Open the evidence; seed, public key, checkpoint and tiles must belong together."""
-        return EvidenceLedger.open(self.evidence_path, self.keys(), self.settings.ledger.origin, self.now)
+        return CheckedLedger.open(self.evidence_path, self.keys(), self.settings.ledger.origin, self.now)
 
     def runs_without_evidence(self) -> list[str]:
         """Name the runs that the store carried out and whose intent no kept log has: none, but in a disaster."""
@@ -122,8 +138,8 @@ class Workspace:
         ledger, keys = self.settings.ledger, self.keys()
         return Years(
             self.evidence_path,
-            lambda path: EvidenceLedger.open(path, keys, ledger.origin, self.now),
-            lambda path: EvidenceLedger.create(path, keys, ledger.origin, self.now),
+            lambda path: CheckedLedger.open(path, keys, ledger.origin, self.now),
+            lambda path: CheckedLedger.create(path, keys, ledger.origin, self.now),
             now=self.now,
             zone=self.settings.zone,
             keep_years=ledger.keep_years,
@@ -237,7 +253,7 @@ def create(path: Path, now: Callable[[], datetime], name: str = "") -> Workspace
         raise UsageError(f"The workspace cannot be written: {error.strerror}.", "choose a folder of your own") from None
     workspace = Workspace(path, now)
     workspace.store.create()
-    EvidenceLedger.create(workspace.evidence_path, workspace.keys(), workspace.settings.ledger.origin, now)
+    CheckedLedger.create(workspace.evidence_path, workspace.keys(), workspace.settings.ledger.origin, now)
     return workspace
 
 
