@@ -146,6 +146,58 @@ def test_a_signature_that_comes_too_late_is_said(wb: Workbench, key: Path) -> No
         wb.approve(run_id, "controller", key=key)
 
 
+def test_an_approval_that_was_killed_before_its_signature_is_signed_by_the_same_call(
+    wb: Workbench, key: Path, tmp_path: Path
+) -> None:
+    """By a key that may, only; and whoever plans anew instead leaves nothing behind that verify minds."""
+    allow(wb, ("controller", key))
+    killed, again = wb.plan("today").run_id, wb.plan("today").run_id
+    for run_id in (killed, again):
+        wb.approve(run_id, "controller", key=key)
+        (wb.path / "evidence/runs" / run_id / "2-approval.json.sig").unlink()
+    with pytest.raises(Refused, match="has no signature"):
+        wb.purge(killed)
+    with pytest.raises(Refused, match="is not signed by a key"):
+        wb.approve(again, "controller", key=new_key(tmp_path, "stranger"))
+    assert wb.approve(again, "controller", key=key).signed
+    assert wb.purge(again).deleted == 1
+    assert wb.verify().outcome == "passed"
+    said = {check.name: check.detail for check in wb.verify().checks}["run signatures and stamps hold"]
+    assert said == "signed: 1 of 1 approvals; 0 rest on a standing one; stamped: 0 of 1 records"
+
+
+def test_the_same_key_again_finds_its_own_approval(wb: Workbench, key: Path, tmp_path: Path) -> None:
+    """The other person who may is told that this is not their signature."""
+    other = new_key(tmp_path, "other")
+    allow(wb, ("controller", key), ("controller", other))
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=key)
+    path = wb.path / "evidence/runs" / run_id / "2-approval.json.sig"
+    before = path.read_bytes()
+    assert wb.approve(run_id, "controller", key=key).signed
+    with pytest.raises(Refused, match="approved already, signed by another key"):
+        wb.approve(run_id, "controller", key=other)
+    assert path.read_bytes() == before
+
+
+def test_an_approval_that_can_never_count_is_not_called_a_success(wb: Workbench, key: Path, tmp_path: Path) -> None:
+    """It came before the list of those who may; its plan never begins, so verify has nothing to say of it."""
+    stranger = new_key(tmp_path, "stranger")
+    run_id = wb.plan("today").run_id
+    wb.approve(run_id, "controller", key=stranger)
+    allow(wb, ("delegate", key))
+    for role, by in (("delegate", key), ("controller", stranger)):
+        with pytest.raises(Refused, match=r"approved already|is not signed by a key") as error:
+            wb.approve(run_id, role, key=by)
+        assert "lifecycle plan" in error.value.hint
+    with pytest.raises(Refused):
+        wb.purge(run_id)
+    second = wb.plan("today").run_id
+    wb.approve(second, "delegate", key=key)
+    assert wb.purge(second).deleted == 1
+    assert wb.verify().outcome == "passed"
+
+
 def test_another_persons_key_is_refused(wb: Workbench, key: Path, tmp_path: Path) -> None:
     """A signature is there, but not by anybody who may."""
     run_id = wb.plan("today").run_id

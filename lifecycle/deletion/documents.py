@@ -131,7 +131,9 @@ class Limits:
             return f"{going} rows would go; the standing approval covers {self.max_rows}."
         percent = 100 * plan.due / plan.before if plan.before else 0.0
         if percent > self.max_percent:
-            return f"{percent:.1f} % of all rows are due; the standing approval covers {self.max_percent:g} %."
+            # As many digits as tell the two apart.
+            shown = next(text for n in range(1, 20) if float(text := f"{percent:.{n}f}") > self.max_percent)
+            return f"{shown} % of all rows are due; the standing approval covers {self.max_percent:.15g} %."
         return ""
 
 

@@ -10,28 +10,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from lifecycle.deletion import clock, restore, schedule
 from lifecycle.deletion import documents as doc
+from lifecycle.deletion.approving import Approvals, Key, Signers, ask_a_person
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Approval, Plan, StandingApproval
 from lifecycle.deletion.execution import Execution, Remains
 from lifecycle.deletion.schedule import Policy
-from lifecycle.errors import EvidenceError, Refused, UsageError
+from lifecycle.errors import Refused, UsageError
 from lifecycle.model import Cutoffs, Digests, Ledger, Residual, Store, StoreCounts
-
-ROLES = ("controller", "delegate")
-
-
-class Signers(Protocol):
-    """Who may sign: each method says in words why an approval is not to be trusted; empty when it is."""
-
-    def doubt(self, role: str, data: bytes, signature: bytes | None) -> str: ...
-    def doubt_standing(self, standing: StandingApproval) -> str: ...
 
 
 class DeletionRuns:
@@ -71,7 +62,7 @@ class DeletionRuns:
         self._digests = digests
         self._now = now
         self._stopped = stopped
-        self._signers = signers
+        self._approvals = Approvals(ledger, now, self._today, self._doubt_clock, signers)
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the evidence alone for more than one call; a second user is told who holds it (``Refused``)."""
@@ -141,41 +132,19 @@ class DeletionRuns:
         nonce: str,
         standing: StandingApproval | None = None,
         *,
-        sign: Callable[[bytes], bytes] | None = None,
+        key: Key | None = None,
     ) -> Approval:
-        """Write the second person's word on one plan into the run's folder, with a signature where ``sign`` gives one.
+        """Write the second person's word on one plan into the run's folder, with a signature where there is a key.
+
+        The same call again finds the same approval, and signs it where an earlier call ended before it could.
 
         Raises
         ------
         Refused
-            The role may not approve, the signature is not one of those allowed, or the run has begun already.
+            The role may not approve, the signature is not one of those allowed, or the run has begun already; or
+            there is another approval, or one that does not count.
         """
-        refuse_role(role)
-        plan = self.read_plan(run_id)
-        listing = self._ledger.listing(run_id)
-        if doc.INTENT in listing:
-            raise Refused(f"Run {run_id} has begun already.", f"lifecycle report {run_id}")
-        if doc.APPROVAL in listing:
-            return Approval.from_bytes(self._ledger.read(run_id, doc.APPROVAL))
-        approval = Approval(
-            run_id=run_id,
-            plan_sha256=doc.sha256_hex(plan.to_bytes()),
-            role=role,
-            limits=standing.limits if standing else None,
-            nonce=nonce,
-            approved_at=self._now(),
-            standing=standing,
-            signed=sign is not None,
-        )
-        signature = sign(approval.to_bytes()) if sign else None
-        # Written once, an approval that can never count would be in the way of one that can.
-        doubt = self._signers.doubt(role, approval.to_bytes(), signature) if self._signers and not standing else ""
-        if doubt:
-            raise Refused(f"This approval {doubt}", f"lifecycle approve {run_id} --role {role} --key SSHKEY")
-        self._ledger.write_once(run_id, doc.APPROVAL, approval.to_bytes())
-        if signature is not None:
-            self._ledger.write_once(run_id, doc.SIGNATURE, signature)
-        return approval
+        return self._approvals.approve(self.read_plan(run_id), role, nonce, standing, key)
 
     def approve_by_standing(self, plan: Plan, standing: StandingApproval | None, nonce: str) -> None:
         """Let a standing approval cover a plan, if it does.
@@ -186,19 +155,7 @@ class DeletionRuns:
             There is none, it has ended, a limit is exceeded, or the clock cannot be trusted. Nothing was deleted,
             and the plan can still be approved by a person.
         """
-        hint = _ask_a_person(plan)
-        if standing is None:
-            raise Refused(f"Run {plan.run_id}: {plan.due - plan.held} rows are due, and nobody approved.", hint)
-        if standing.until < self._today():
-            raise Refused(f"The standing approval ended on {standing.until}.", hint)
-        excess = standing.limits.exceeded_by(plan)
-        if excess:
-            raise Refused(f"Run {plan.run_id}: {excess}", hint)
-        doubt = self._signers.doubt_standing(standing) if self._signers else ""
-        if doubt:
-            raise Refused(f"The standing approval {doubt}", "lifecycle approve --standing ... --key SSHKEY")
-        self._doubt_clock(hint)
-        self.approve(plan.run_id, standing.role, nonce, standing)
+        self._approvals.approve_by_standing(plan, standing, nonce)
 
     def _doubt_clock(self, hint: str) -> None:
         doubt = self.clock_doubt()
@@ -271,40 +228,10 @@ class DeletionRuns:
         if plan.policy_sha256 != self._policy.sha256:
             raise Refused(f"The rules have changed since run {plan.run_id} was planned.", again)
         if plan.count:
-            self._refuse_unapproved(plan)
+            self._approvals.refuse_unapproved(plan)
         elif plan.trigger != "request" and doc.APPROVAL not in self._ledger.listing(plan.run_id):
             # Nobody was asked, and its intent would vouch for the clock from then on.
-            self._doubt_clock(_ask_a_person(plan))
-
-    def _refuse_unapproved(self, plan: Plan) -> None:
-        listing = self._ledger.listing(plan.run_id)
-        if doc.APPROVAL not in listing:
-            raise Refused(
-                f"Run {plan.run_id} is not approved: {plan.due - plan.held} rows would go.",
-                f"lifecycle approve {plan.run_id} --role controller",
-            )
-        approval = Approval.from_bytes(self._ledger.read(plan.run_id, doc.APPROVAL))
-        if approval.plan_sha256 != doc.sha256_hex(plan.to_bytes()) or approval.run_id != plan.run_id:
-            raise EvidenceError(f"The approval of run {plan.run_id} speaks of another plan.", "lifecycle verify")
-        if approval.signed and doc.SIGNATURE not in listing:
-            raise EvidenceError(
-                f"The approval of run {plan.run_id} says it is signed, but has no signature.",
-                f"lifecycle plan --as-of {plan.as_of}",
-            )
-        doubt = self._doubt(approval)
-        if doubt:
-            raise Refused(
-                f"The approval of run {plan.run_id} {doubt}",
-                f"lifecycle plan --as-of {plan.as_of}, then: lifecycle approve RUN --role controller --key SSHKEY",
-            )
-
-    def _doubt(self, approval: Approval) -> str:
-        if self._signers is None:
-            return ""
-        if approval.standing is not None:
-            return self._signers.doubt_standing(approval.standing)
-        signature = self._ledger.read(approval.run_id, doc.SIGNATURE) if approval.signed else None
-        return self._signers.doubt(approval.role, self._ledger.read(approval.run_id, doc.APPROVAL), signature)
+            self._doubt_clock(ask_a_person(plan))
 
     # --- after a restore, and in the course of time --------------------------------------------------
 
@@ -322,6 +249,8 @@ class DeletionRuns:
     def _fits(self, plan: Plan, rests_on: tuple[str, ...], *, approved: bool) -> bool:
         young = self._now() - plan.planned_at <= timedelta(days=self._policy.plan_days)
         if not young or plan.policy_sha256 != self._policy.sha256 or not (approved or plan.as_of == self._today()):
+            return False
+        if approved and not self._approvals.covers(plan):
             return False
         if (plan.rests_on, plan.missing_markers) != (rests_on, restore.missing_markers(self._ledger, self._stores)):
             return False
@@ -370,27 +299,3 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for one in counts:
         total.update(one)
     return dict(sorted(total.items()))
-
-
-def _ask_a_person(plan: Plan) -> str:
-    then = "lifecycle restore apply" if plan.trigger == doc.RESTORE else f"lifecycle purge {plan.run_id}"
-    return f"a person looks at it, and {then} goes on after: lifecycle approve {plan.run_id} --role controller"
-
-
-def refuse_role(role: str) -> None:
-    """Refuse every role that may not approve.
-
-    Raises
-    ------
-    Refused
-        ``dpo``: who supervises must not decide (Art. 38(6) GDPR).
-    UsageError
-        Any other word.
-    """
-    if role == "dpo":
-        raise Refused(
-            "A data protection officer checks and verifies, but must not decide on deletions (Art. 38(6) GDPR).",
-            f"somebody else approves, as {' or '.join(ROLES)}",
-        )
-    if role not in ROLES:
-        raise UsageError("This role cannot approve.", f"--role {' or --role '.join(ROLES)}")

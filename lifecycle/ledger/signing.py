@@ -30,12 +30,28 @@ def signature_holds(data: bytes, signature: bytes, role: str, allowed: Path) -> 
     Refused
         ssh-keygen is not installed, so nothing can be told.
     """
+    return _asked("verify", data, signature, "-I", role, "-f", str(allowed)).returncode == 0
+
+
+def signer(data: bytes, signature: bytes) -> str:
+    """Ask ``ssh-keygen -Y check-novalidate`` for the fingerprint of the key that signed these bytes; empty: none did.
+
+    Raises
+    ------
+    Refused
+        ssh-keygen is not installed, so nothing can be told.
+    """
+    done = _asked("check-novalidate", data, signature)
+    return done.stdout.split()[-1].decode() if done.returncode == 0 else ""
+
+
+def _asked(what: str, data: bytes, signature: bytes, *more: str) -> subprocess.CompletedProcess[bytes]:
     with TemporaryDirectory() as folder:
         path = Path(folder, "signature")
         path.write_bytes(signature)
-        call = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", role, "-s", str(path), "-f", str(allowed)]
+        call = ["ssh-keygen", "-Y", what, "-n", NAMESPACE, "-s", str(path), *more]
         try:
-            return subprocess.run(call, input=data, capture_output=True, check=False).returncode == 0
+            return subprocess.run(call, input=data, capture_output=True, check=False)
         except FileNotFoundError:
             raise Refused("ssh-keygen is not installed: no signature can be verified.", "openssh-client") from None
 

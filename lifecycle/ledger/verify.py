@@ -47,7 +47,8 @@ class Evidence:
 
     def runs(self) -> Iterator[tuple[str, Files, dict[str, Any]]]:
         for path in sorted(self.root.glob("runs/*/")):
-            if FILE.fullmatch(f"runs/{path.name}/{PLAN}"):  # the name of a foreign folder is never said
+            # a plan that never began deleted nothing; the name of a foreign folder is never said
+            if FILE.fullmatch(f"runs/{path.name}/{PLAN}") and any(path.glob("[3-6]-*")):
                 self.at = f"runs/{path.name}"
                 have = {each.name: each.read_bytes() for each in path.glob("[1-6t]*") if each.is_file()}
                 yield path.name, have, {name: loads(data) for name, data in have.items() if name.endswith(".json")}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 
 from lifecycle import __version__
 from lifecycle.deletion import documents as doc
+from lifecycle.deletion.approving import refuse_role
 from lifecycle.deletion.documents import Limits, Plan, StandingApproval
-from lifecycle.deletion.run import DeletionRuns, refuse_role
-from lifecycle.errors import Refused, UsageError
+from lifecycle.deletion.run import DeletionRuns
+from lifecycle.errors import UsageError
 from lifecycle.model import Hold
 from lifecycle.workbench import approvals, progress, purging, workspace
 from lifecycle.workbench.documents import DocumentVerbs
@@ -180,13 +180,12 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
         Raises
         ------
         Refused
-            The role may not approve, the signature does not count, the run has begun or is approved unsigned already.
+            The role may not approve, the signature does not count, the run has begun, or it is approved already by
+            another role, with another key, or by an approval that does not count.
         """
-        sign = None if key is None else partial(approvals.signature, key=Path(key))
         runs = self._workspace.runs(__version__, signers=approvals.AllowedSigners.of(self._workspace))
-        approval = runs.approve(run_id, role, secrets.token_hex(16), sign=sign)
-        if key is not None and not approval.signed:
-            raise Refused(f"Run {run_id} is approved already, without a signature; that stays.", "lifecycle plan")
+        signer = None if key is None else approvals.SshKey(Path(key))
+        approval = runs.approve(run_id, role, secrets.token_hex(16), key=signer)
         return Approved(run_id, approval.plan_sha256, approval.signed, approval.role)
 
     def approve_standing(

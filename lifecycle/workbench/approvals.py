@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from lifecycle.deletion.documents import StandingApproval
@@ -112,6 +113,21 @@ def write_standing(workspace: Workspace, approval: StandingApproval, key: Path |
     if signed is not None:
         path.with_name(path.name + ".sig").write_bytes(signed)
     return path
+
+
+@dataclass(frozen=True, slots=True)
+class SshKey:
+    """An SSH key of somebody who approves, by its path."""
+
+    path: Path
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign these bytes."""
+        return signature(data, self.path)
+
+    def made(self, data: bytes, signature: bytes) -> bool:
+        """Tell whether this key made the signature over these bytes."""
+        return signing.signer(data, signature) == signing.signer(data, self.sign(data)) != ""
 
 
 def signature(data: bytes, key: Path) -> bytes:

@@ -70,7 +70,7 @@ def damaged(ledger: Ledger) -> list[str]:
 def signed_and_stamped(workspace: Workspace) -> tuple[tuple[str, int, int], ...]:
     """Return how many approvals are signed and how many records stamped, of how many; nothing of what there is none."""
     ledger = workspace.ledger()
-    files = [ledger.listing(run_id) for run_id in ledger.runs()]
+    files = [listing for run_id in ledger.runs() if doc.INTENT in (listing := ledger.listing(run_id))]
     pairs = (("signature", doc.APPROVAL, doc.SIGNATURE), ("time-stamp", doc.RECORD, STAMP))
     having = {what: [added in listing for listing in files if file in listing] for what, file, added in pairs}
     return tuple((what, sum(have), len(have)) for what, have in having.items() if have)

@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lifecycle.deletion.approving import Signers
 from lifecycle.deletion.dates import cutoffs
-from lifecycle.deletion.run import DeletionRuns, Signers
+from lifecycle.deletion.run import DeletionRuns
 from lifecycle.deletion.schedule import Policy
 from lifecycle.deletion.shapes import holds_what_it_should
 from lifecycle.errors import ConfigurationError, EvidenceError, UsageError

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lifecycle.deletion import dates, execution, restore, run
+from lifecycle.deletion import approving, dates, execution, restore, run
 from lifecycle.deletion import documents as doc
 from lifecycle.errors import EvidenceError, LifecycleError, Refused
 from lifecycle.ledger import tombstones
@@ -234,7 +234,7 @@ def believes_the_clock(patch: Patch) -> None:
 
 
 def needs_no_approval(patch: Patch) -> None:
-    patch.setattr(run.DeletionRuns, "_refuse_unapproved", lambda *_: None)
+    patch.setattr(approving.Approvals, "refuse_unapproved", lambda *_: None)
     patch.setattr(EvidenceLedger, "read", reads_an_empty_approval(EvidenceLedger.read))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -267,14 +268,82 @@ def test_a_changed_plan_is_not_the_approved_one(world) -> None:
     assert sum(world.rows().values()) == 3
 
 
+class MadeUpKey:
+    """Signs with a name and the digest of the bytes."""
+
+    def __init__(self, name: str = "one") -> None:
+        self.name = name
+
+    def sign(self, data: bytes) -> bytes:
+        return f"{self.name} {doc.sha256_hex(data)}".encode()
+
+    def made(self, data: bytes, signature: bytes) -> bool:
+        return signature == self.sign(data)
+
+
 def test_a_signed_approval_needs_its_signature(world) -> None:
-    """Taken away, the approval is broken."""
+    """Where it is missing, as after a kill between the two files, the same call with the key brings it."""
     run_id = planned(world)
-    world.runs().approve(run_id, "controller", world.nonce, sign=lambda data: b"made-up signature")
-    (world.root / "evidence" / "runs" / run_id / "2-approval.json.sig").unlink()
-    with pytest.raises(EvidenceError, match="no signature"):
-        world.purge(run_id)
-    assert sum(world.rows().values()) == 3
+    world.runs().approve(run_id, "controller", world.nonce, key=MadeUpKey())
+    path = world.root / "evidence" / "runs" / run_id / "2-approval.json.sig"
+    signature = path.read_bytes()
+    path.unlink()
+    refused(world, run_id, "says it is signed, but has no signature")
+    with pytest.raises(Refused, match="approved already, with a signature"):
+        world.approve(run_id)
+    assert world.runs().approve(run_id, "controller", "11" * 16, key=MadeUpKey()).signed
+    assert path.read_bytes() == signature
+    assert world.purge(run_id) == "sealed"
+    assert world.is_sound()
+
+
+def test_only_what_this_tool_wrote_is_signed_later(world) -> None:
+    """Nobody puts a key under a file that says more than was approved."""
+    run_id = planned(world)
+    world.runs().approve(run_id, "controller", world.nonce, key=MadeUpKey())
+    folder = world.root / "evidence" / "runs" / run_id
+    (folder / "2-approval.json.sig").unlink()
+    path = folder / "2-approval.json"
+    path.write_bytes(path.read_bytes().replace(b'"signed"', b'"more": 1, "signed"'))
+    with pytest.raises(Refused, match="approved already"):
+        world.runs().approve(run_id, "controller", world.nonce, key=MadeUpKey())
+    assert not (folder / "2-approval.json.sig").exists()
+
+
+@pytest.mark.parametrize("other", ["role", "key", "no key", "a key"])
+def test_an_approval_by_somebody_else_is_no_success(world, other: str) -> None:
+    """Who approves what is approved already is told whether it is their word; it is not changed."""
+    run_id = planned(world)
+    first = None if other == "a key" else MadeUpKey()
+    world.runs().approve(run_id, "controller", world.nonce, key=first)
+    state = world.state(run_id)
+    role, key = {
+        "role": ("delegate", MadeUpKey()),
+        "key": ("controller", MadeUpKey("two")),
+        "no key": ("controller", None),
+        "a key": ("controller", MadeUpKey()),
+    }[other]
+    with pytest.raises(Refused, match="is approved already") as error:
+        world.runs().approve(run_id, role, world.nonce, key=key)
+    assert "lifecycle plan" in error.value.hint
+    assert world.runs().approve(run_id, "controller", world.nonce, key=first).role == "controller"
+    assert world.state(run_id) == state
+    assert world.purge(run_id) == "sealed"
+
+
+def changed_approval(world: Any, run_id: str, **other: Any) -> None:
+    path = world.root / "evidence" / "runs" / run_id / "2-approval.json"
+    path.write_bytes(doc.to_bytes(json.loads(path.read_bytes()) | other))
+
+
+@pytest.mark.parametrize("role", ["dpo", "admin"])
+def test_an_approval_by_a_role_that_may_not_is_refused(world, role: str) -> None:
+    """Also where it did not come by the command; and a second call does not call it a success."""
+    run_id = approved(world)
+    changed_approval(world, run_id, role=role)
+    refused(world, run_id, "by a role that may not approve")
+    with pytest.raises(Refused, match="approved already, without a signature, as a role that may not"):
+        world.approve(run_id)
 
 
 def test_a_run_that_has_begun_cannot_be_approved_again(world) -> None:
@@ -386,6 +455,24 @@ def test_a_standing_approval_covers_what_lies_within_its_limits(world) -> None:
     assert world.is_sound()
 
 
+@pytest.mark.parametrize(
+    ("due", "before", "most", "words"),
+    [
+        (871, 3001, 29.0, "29.02 % of all rows are due; the standing approval covers 29 %"),
+        (2, 3, 66.0, "66.7 % of all rows are due; the standing approval covers 66 %"),
+        (1, 3, 33.333333, "33.3333333 % of all rows are due; the standing approval covers 33.333333 %"),
+        (1, 1_000_000, 0.0, "0.0001 % of all rows are due; the standing approval covers 0 %"),
+    ],
+)
+def test_a_percentage_is_shown_with_the_digits_that_tell_it_from_its_limit(
+    world, due: int, before: int, most: float, words: str
+) -> None:
+    """Two numbers that look the same would contradict the sentence."""
+    plan = world.runs().read_plan(planned(world))
+    plan = replace(plan, stores=(replace(plan.stores[0], before=before, due=due, held=0),))
+    assert words in Limits(9999, most).exceeded_by(plan)
+
+
 REFUSALS: dict[str, tuple[Any, int, str]] = {
     "none": (None, 1, "nobody approved"),
     "ended": (standing(until=date(2026, 9, 30)), 1, "ended on 2026-09-30"),
@@ -418,6 +505,65 @@ def test_the_last_day_of_a_limit_is_within_it(world, days_ago: int, until: date)
     last_sealed(world, days_ago)
     run_id = planned(world)
     world.runs().approve_by_standing(world.runs().read_plan(run_id), standing(until=until), world.nonce)
+    assert world.purge(run_id) == "sealed"
+
+
+def stopped_under_standing(world: Any, order: StandingApproval) -> str:
+    """A night that ended after its approval and before its intent."""
+    last_sealed(world, 1)
+    run_id = planned(world)
+    world.runs().approve_by_standing(world.runs().read_plan(run_id), order, world.nonce)
+    return run_id
+
+
+def test_a_standing_approval_that_ended_covers_no_run_that_has_not_begun(world) -> None:
+    """The night stopped before its beginning, and somebody goes on days later; another plan needs another word."""
+    run_id = stopped_under_standing(world, standing(until=world.as_of))
+    world.clock += timedelta(days=3)
+    refused(world, run_id, "ended on 2026-10-01")
+    world.approve(again := world.plan(world.clock.date()))
+    assert world.purge(again) == "sealed"
+    assert world.is_sound()
+
+
+def test_a_clock_that_jumped_after_the_approval_is_doubted(world) -> None:
+    """The plan is young enough, the last record is not."""
+    run_id = stopped_under_standing(world, standing())
+    world.clock += timedelta(days=7)
+    refused(world, run_id, "8 days old, more than 7")
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"limits": {"maxRows": 1, "maxPercent": 100.0}}, "2 rows would go; the standing approval covers 1"),
+        ({"limits": {"maxRows": 9, "maxPercent": 1.0}}, "66.7 % of all rows are due"),
+        ({"until": "2020-01-01"}, "ended on 2020-01-01"),
+        ({"role": "delegate"}, "says something else than its standing approval"),
+    ],
+)
+def test_a_standing_approval_in_a_run_is_held_to_what_it_says(world, other: dict[str, Any], words: str) -> None:
+    """Whoever wrote it there: its limits and its end are asked again before the run begins."""
+    run_id = stopped_under_standing(world, standing())
+    order = json.loads(world.ledger().read(run_id, "2-approval.json"))["standing"] | other
+    changed_approval(world, run_id, standing=order, limits=order["limits"])
+    refused(world, run_id, words)
+    changed_approval(world, run_id, limits={"maxRows": 10, "maxPercent": 80.0}, standing=order)
+    refused(world, run_id, words if "limits" not in other else "something else than its standing approval")
+
+
+def test_a_run_that_has_begun_is_finished_after_its_standing_approval_ended(world, memory_store) -> None:
+    """From the intent on rows may be gone: only finishing it is safe."""
+    last_sealed(world, 1)
+    other = memory_store(fail_at="commit")
+    other.rows["events"] = [world.event(1)]
+    world.others = [other]
+    run_id = planned(world)
+    order = standing(until=world.as_of)
+    world.runs().approve_by_standing(world.runs().read_plan(run_id), order, world.nonce)
+    with pytest.raises(Incomplete):
+        world.purge(run_id)
+    world.clock += timedelta(days=3)
     assert world.purge(run_id) == "sealed"
 
 

@@ -88,6 +88,25 @@ def test_a_planned_run_without_intent_is_no_fault(evidence: Path, vkey: str, beg
     assert failed(evidence, vkey) == []
 
 
+def test_the_approval_of_a_plan_that_never_began_is_not_judged(evidence: Path, vkey: str, begin, ledger) -> None:
+    """Half an approval, or one that can never count, is in nobody's way; from the intent on it is judged."""
+    half, whole = begin(5, 2), begin(6, 2)
+    half.plan()
+    half.approve(signed=True)
+    whole.plan()
+    whole.approve(role="dpo")
+    ledger.write_once(whole.run, "2-approval.json.sig", b"a signature")
+    said: list[str] = []
+    outcomes = dict(verify.verify(evidence, vkey, say=said.append))
+    assert set(outcomes.values()) == {"passed"}
+    assert "signed: 0 of 3 approvals" in said[-1]
+    half.intend()
+    half.delete()
+    half.verified()
+    half.seal()
+    assert failed(evidence, vkey) == ["run signatures and stamps hold"]
+
+
 def test_an_unfinished_run_is_not_accepted(evidence: Path, vkey: str, begin) -> None:
     """From the intent to the proof every state says that it is unfinished."""
     run = begin(5, 2)
