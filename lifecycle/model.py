@@ -394,6 +394,7 @@ class Facts:
     age_weeks: tuple[Week, ...]  # stored rows by the week their appointment ended
     due_weeks: tuple[Week, ...]  # stored rows by the week they fall due
     second_opinion: str = "not run"  # an outcome, or "not run"
+    approval_checked: str = "unknown"  # the outcome of verifying the signature of the approval, where it is signed
     changes: tuple[Change, ...] = ()
     compared_with: str = ""  # the report before this one, by its run or its day; empty where there is none
     run_weeks: tuple[Week, ...] = ()  # rows deleted, by the week of the run

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from lifecycle.errors import ConfigurationError, Refused, UsageError
 from lifecycle.ledger.signing import merged_signers
 from lifecycle.ledger.verify import verify
-from lifecycle.workbench import Workbench
+from lifecycle.workbench import Workbench, approvals, documents, facts
 from lifecycle.workbench.results import EvidenceCheck
 
 pytestmark = pytest.mark.slow
@@ -266,6 +269,108 @@ def test_a_standing_approval_is_held_to_the_same(wb: Workbench, key: Path, tmp_p
         wb.purge(as_of="today")
     assert refused.value.exit_code == 6
     assert wb._workspace.store.runs() == frozenset()
+
+
+def test_a_standing_approval_that_speaks_of_a_signature_needs_it(wb: Workbench, key: Path) -> None:
+    """Also where nobody is named who may sign: a flag in a file is no signature."""
+    given = wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=key)
+    assert given.path is not None
+    signature = given.path.with_name(given.path.name + ".sig")
+    signature.rename(wb.path / "elsewhere")
+    with pytest.raises(Refused, match="says it is signed, but its signature is missing"):
+        wb.purge(as_of="today")
+    assert wb._workspace.store.runs() == frozenset()
+    (wb.path / "elsewhere").rename(signature)
+    assert wb.purge(as_of="today").deleted == 1
+
+
+def test_the_signature_of_a_standing_approval_is_written_before_it(
+    wb: Workbench, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two leaves a signature of nothing, not an approval that says it is signed."""
+    real, written = approvals._write, list[str]()
+
+    def dies(path: Path, data: bytes) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        real(path, data)
+
+    monkeypatch.setattr(approvals, "_write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=key)
+    assert approvals.standing(wb._workspace) is None
+
+
+SAID = {  # of the run: limits of the report, words in it, the cell in runs.csv, the word in the overview of the month
+    "named": (True, "passed", "", "signed with a key that is named for this role", "yes", "signed"),
+    "nobody named": (True, "unknown", "signature", "a signature that nobody has checked", "not checked", "unchecked"),
+    "another named": (
+        True,
+        "failed",
+        "signature",
+        "by no key that is named for this role",
+        "does not hold",
+        "unchecked",
+    ),
+    "lost": (False, "unknown", "approval", "the approval is not signed", "no", "unsigned"),
+}
+
+
+@pytest.mark.parametrize("standing", [False, True], ids=["run", "standing"])
+@pytest.mark.parametrize("case", SAID)
+def test_nobody_is_told_of_a_signature_that_nobody_checked(
+    wb: Workbench, key: Path, tmp_path: Path, case: str, standing: bool
+) -> None:
+    """Report, list of runs and overview ask for the signature itself, not for what the approval says of it."""
+    if case == "named":
+        allow(wb, ("controller", key))
+    if standing:
+        wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=key)
+        run_id = wb.purge(as_of="today").run_id
+    else:
+        run_id = wb.plan("today").run_id
+        wb.approve(run_id, "controller", key=key)
+        wb.purge(run_id)
+    if case == "another named":
+        allow(wb, ("controller", new_key(tmp_path, "stranger")))
+    if case == "lost":
+        for path in wb.path.rglob("*.sig"):
+            path.unlink()
+    workspace = wb._workspace
+    said = facts.gather(workspace, run_id, (), NOW.date())
+    signed, checked, limit, words, cell, word = SAID[case]
+    assert (said.approval_signed, said.approval_checked, said.approval_standing) == (signed, checked, standing)
+    assert {"approval", "signature"} & set(said.limits) == ({limit} if limit else set())
+    (page,) = wb.report(run_id, language="en", formats=("html",)).files
+    assert words in page.read_text()
+    assert ("nobody looked at this single deletion run beforehand" in page.read_text()) is standing
+    (archive,) = wb.report(inspection=True).files
+    with ZipFile(archive) as packed:
+        (row,) = csv.DictReader(io.StringIO(packed.read("runs.csv").decode(), newline=""))
+        assert row["signed"] == cell
+        there = {path.relative_to(wb.path).as_posix() for path in (wb.path / "approvals").glob("standing-*")}
+        assert {name for name in packed.namelist() if name.startswith("approvals/")} == there
+        assert len(there) == (2 if case != "lost" else 1) * standing
+    month = documents.gather_month(workspace, NOW.date().replace(day=1), ())
+    assert [run.approval for run in month.runs] == [f"standing-{word}" if standing else word]
+
+
+def test_the_concept_says_of_the_standing_approval_what_was_checked(wb: Workbench, key: Path) -> None:
+    """The flag in it is its own word."""
+    given = wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=key)
+    assert given.path is not None
+
+    def signature() -> str:
+        order = documents._standing(wb._workspace)
+        assert order
+        return order.signature
+
+    assert signature() == "unchecked"
+    allow(wb, ("controller", key))
+    assert signature() == "signed"
+    given.path.with_name(given.path.name + ".sig").unlink()
+    assert signature() == "unsigned"
 
 
 def test_a_standing_approval_must_still_be_trusted_when_a_run_goes_on(wb: Workbench, key: Path) -> None:

@@ -37,6 +37,7 @@ SAYS = {
     "proof": "The record is in the log.\nSignature Verified Successfully",
     "plan": "It is this plan.",
     "approval": 'Good "deletion-approval" signature for controller',
+    "standing": 'Good "deletion-approval" signature for controller',
     "stamp": "Verification: OK",
     "bound": "These rows were planned.",
     "go": "leaves, 4 proofs",
@@ -67,8 +68,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_id = wb.plan("today").run_id
     wb.approve(run_id, "controller", key=key)
     wb.purge(run_id)
+    wb.approve_standing("controller", max_rows=9, max_percent=90, until="2026-12-31", key=key)
     desk = folder / "desk"
     desk.mkdir()
+    shutil.copytree(wb.path / "approvals", desk / "approvals")
     shutil.copy(wb.path / "evidence/checkpoint", desk / "kept-checkpoint")
     for _ in range(3):
         wb.purge(as_of="today")

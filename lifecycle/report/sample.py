@@ -97,6 +97,7 @@ def sample(**change: Any) -> Facts:
         before=12483, due=1207, deleted=1204, held=3, failed=0, not_yet_due=11276, no_anchor=2, retained=11279,
         oldest_age_days=89, gone_live_on=_AS_OF, gone_backups_on=date(2026, 11, 5), rules=rules,
         ordered_by="schedule", approved_by="controller", approval_signed=True, approval_standing=True,
+        approval_checked="passed",
         carried_out_by="tool", verified_by="verifier", limits=(), checkpoint=_CHECKPOINT,
         verify_command="python verify.py evidence evidence/log.vkey", catalogue=_CATALOGUE,
         stores=(

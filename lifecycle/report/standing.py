@@ -16,7 +16,7 @@ TASKS = (
 )  # fmt: skip
 """Message ids for ``Task.what`` (without the prefix ``task.``); what fills each stands in the catalogues."""
 
-LIMITS = ("places", "processors", "counts", "media", "operator", "logical", "approval", "unasked", "time")
+LIMITS = ("places", "processors", "counts", "media", "operator", "logical", "approval", "signature", "unasked", "time")
 """Message ids for ``Facts.limits``; the first five are true of every report and always printed."""
 
 ALWAYS_LIMITS = LIMITS[:5]

@@ -183,7 +183,7 @@ class Workbench(DocumentVerbs, TemplateVerbs, RestoreVerbs, KeyVerbs, NotebookVe
             The role may not approve, the signature does not count, the run has begun, or it is approved already by
             another role, with another key, or by an approval that does not count.
         """
-        runs = self._workspace.runs(__version__, signers=approvals.AllowedSigners.of(self._workspace))
+        runs = self._workspace.runs(__version__, signers=approvals.AllowedSigners(self._workspace))
         signer = None if key is None else approvals.SshKey(Path(key))
         approval = runs.approve(run_id, role, secrets.token_hex(16), key=signer)
         return Approved(run_id, approval.plan_sha256, approval.signed, approval.role)

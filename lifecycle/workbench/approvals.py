@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from lifecycle.deletion.documents import StandingApproval
+from lifecycle.deletion import documents as doc
+from lifecycle.deletion.documents import Approval, StandingApproval
 from lifecycle.errors import ConfigurationError, Refused, UsageError
 from lifecycle.ledger import signing
+from lifecycle.model import Ledger, Outcome
 from lifecycle.workbench.workspace import Workspace
 
 GROUNDS = ("restriction", "legal-duty", "legal-claims", "other")
@@ -40,35 +43,31 @@ def standing(workspace: Workspace) -> StandingApproval | None:
 class AllowedSigners:
     """Those whom ``approvals/allowed_signers`` names: an approval without one of their signatures counts for nothing.
 
+    Where there is no such file, nobody is named: a signature is not asked for, but one that is spoken of must be there.
+
     Parameters
     ----------
     workspace : Workspace
+
+    Raises
+    ------
+    ConfigurationError
+        It is not a plain file.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._path = workspace.approvals_path / signing.ALLOWED
-
-    @classmethod
-    def of(cls, workspace: Workspace) -> AllowedSigners | None:
-        """Return them, or None where the workspace has no such file.
-
-        Raises
-        ------
-        ConfigurationError
-            It is not a plain file.
-        """
-        path = workspace.approvals_path / signing.ALLOWED
-        if not os.path.lexists(path):
-            return None
-        if path.is_symlink() or not path.is_file():
+        self._named = os.path.lexists(self._path)
+        if self._named and not _plain(self._path):
             raise ConfigurationError(
                 "approvals/allowed_signers is not a plain file.", "put the file itself there: ROLE KEYTYPE KEY, a line"
             )
-        return cls(workspace)
 
     def doubt(self, role: str, data: bytes, signature: bytes | None) -> str:
         """Say why a signature by this role over these bytes is not to be trusted; empty when it is."""
+        if not self._named:
+            return ""
         if signature is None:
             return "is not signed, and approvals/allowed_signers asks for it."
         if signing.signature_holds(data, signature, role, self._path):
@@ -77,16 +76,63 @@ class AllowedSigners:
 
     def doubt_standing(self, standing: StandingApproval) -> str:
         """The same of a standing approval, whose signature lies beside it."""
-        data = standing.to_bytes()
-        for path in sorted(self._workspace.approvals_path.glob("standing-*.json")):
-            beside = path.with_name(path.name + ".sig")
-            if path.read_bytes() == data and beside.is_file() and not beside.is_symlink():
-                return self.doubt(standing.role, data, beside.read_bytes())
-        return self.doubt(standing.role, data, None)
+        signature = _signature_beside(self._workspace, standing)
+        if signature is None and standing.signed:
+            return "says it is signed, but its signature is missing."
+        return self.doubt(standing.role, standing.to_bytes(), signature)
 
     def remember(self) -> None:
         """Keep them beside the evidence, where the verifier looks."""
-        signing.remember_signers(self._workspace.evidence_path, self._path.read_bytes())
+        if self._named:
+            signing.remember_signers(self._workspace.evidence_path, self._path.read_bytes())
+
+
+def checked(workspace: Workspace, ledger: Ledger, approval: Approval) -> Outcome | None:
+    """Verify the signature that a run's approval rests on; None: there is none, whatever the approval says of itself.
+
+    It is unknown where nobody is named who may sign, now or in an earlier run, and where ssh-keygen is not installed.
+    """
+    if approval.standing is not None:
+        return checked_standing(workspace, approval.standing)
+    run_id = approval.run_id
+    if doc.SIGNATURE not in ledger.listing(run_id):
+        return None
+    data, signature = (ledger.read(run_id, name) for name in (doc.APPROVAL, doc.SIGNATURE))
+    return _checked(workspace, approval.role, data, signature)
+
+
+def checked_standing(workspace: Workspace, standing: StandingApproval) -> Outcome | None:
+    """The same of a standing approval, whose signature lies beside it."""
+    signature = _signature_beside(workspace, standing)
+    return None if signature is None else _checked(workspace, standing.role, standing.to_bytes(), signature)
+
+
+def _checked(workspace: Workspace, role: str, data: bytes, signature: bytes) -> Outcome:
+    named = [folder / signing.ALLOWED for folder in (workspace.evidence_path, workspace.approvals_path)]
+    named = [path for path in named if _plain(path)]
+    try:
+        holds = [_holds(data, signature, role, path, path.read_bytes()) for path in named]
+    except Refused:
+        return Outcome.UNKNOWN
+    return Outcome.UNKNOWN if not holds else Outcome.PASSED if any(holds) else Outcome.FAILED
+
+
+@lru_cache(maxsize=1024)  # many nights rest on one standing approval
+def _holds(data: bytes, signature: bytes, role: str, allowed: Path, _content: bytes) -> bool:
+    return signing.signature_holds(data, signature, role, allowed)
+
+
+def _signature_beside(workspace: Workspace, standing: StandingApproval) -> bytes | None:
+    data = standing.to_bytes()
+    for path in sorted(workspace.approvals_path.glob("standing-*.json")):
+        beside = path.with_name(path.name + ".sig")
+        if _plain(path) and _plain(beside) and path.read_bytes() == data:
+            return beside.read_bytes()
+    return None
+
+
+def _plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def write_standing(workspace: Workspace, approval: StandingApproval, key: Path | None) -> Path:
@@ -99,20 +145,24 @@ def write_standing(workspace: Workspace, approval: StandingApproval, key: Path |
     """
     data = approval.to_bytes()
     signed = None if key is None else signature(data, key)
-    signers = AllowedSigners.of(workspace)
-    doubt = signers.doubt(approval.role, data, signed) if signers else ""
+    doubt = AllowedSigners(workspace).doubt(approval.role, data, signed)
     if doubt:
         raise Refused(f"This standing approval {doubt}", "lifecycle approve --standing ... --key SSHKEY")
     stamp = approval.approved_at.strftime("%Y%m%dT%H%M%S")
     path = workspace.approvals_path / f"standing-{stamp}-{approval.nonce[:8]}.json"
+    if signed is not None:
+        # Before what it signs: the other way round, a kill would leave an approval that says it is signed.
+        _write(path.with_name(path.name + ".sig"), signed)
+    _write(path, data)
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-    if signed is not None:
-        path.with_name(path.name + ".sig").write_bytes(signed)
-    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,8 @@ def _standing(workspace: Workspace) -> StandingOrder | None:
     given = approvals.standing(workspace)
     if given is None or given.until < workspace.today:
         return None
-    return StandingOrder(given.role, given.limits.max_rows, given.limits.max_percent, given.until, given.signed)
+    signature = _signature(approvals.checked_standing(workspace, given))
+    return StandingOrder(given.role, given.limits.max_rows, given.limits.max_percent, given.until, signature)
 
 
 def _sealed(ledger: Ledger) -> list[RunState]:
@@ -142,7 +143,7 @@ def gather_month(workspace: Workspace, first: date, findings: tuple[Finding, ...
         first=first,
         until=until,
         since=since,
-        runs=tuple(run_note(run) for run in here),
+        runs=tuple(run_note(workspace, ledger, run) for run in here),
         missing=_missing(here, workspace, max(first, since) if since else None, until),
         lead_days=min(rule.lead_days for rule in now.rules),
         checkpoint=_checkpoint(ledger, here),
@@ -161,7 +162,7 @@ def _missing(here: Iterable[RunState], workspace: Workspace, start: date | None,
     return tuple(night for night in nights if night not in covered)
 
 
-def run_note(run: RunState) -> RunNote:
+def run_note(workspace: Workspace, ledger: Ledger, run: RunState) -> RunNote:
     """Return one run as an overview shows it."""
     counts = run.predicate.get("counts", {})
     going = run.plan.due - run.plan.held
@@ -177,16 +178,19 @@ def run_note(run: RunState) -> RunNote:
         held=run.plan.held,
         failed=going - deleted,
         checks=worst(map(Outcome, checks.values())) if checks else None,
-        approval=_approval(run, going),
+        approval=_approval(workspace, ledger, run, going),
     )
 
 
-def _approval(run: RunState, going: int) -> str:
+def _approval(workspace: Workspace, ledger: Ledger, run: RunState, going: int) -> str:
     if run.approval is None:
         return "missing" if going else "needless"
-    if run.approval.standing:
-        return "standing" if run.approval.standing.signed else "standing-unsigned"
-    return "signed" if run.approval.signed else "unsigned"
+    signature = _signature(approvals.checked(workspace, ledger, run.approval))
+    return f"standing-{signature}" if run.approval.standing else signature
+
+
+def _signature(checked: Outcome | None) -> str:
+    return "unsigned" if checked is None else "signed" if checked == Outcome.PASSED else "unchecked"
 
 
 def _checkpoint(ledger: Ledger, here: Iterable[RunState]) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ def _due(workspace: Workspace) -> Iterator[Problem]:
 
 
 def _approval(workspace: Workspace) -> Iterator[Problem]:
-    approvals.AllowedSigners.of(workspace)
+    approvals.AllowedSigners(workspace)
     given = approvals.standing(workspace)
     if given is not None and given.until <= workspace.today + timedelta(days=14):
         yield "standing-approval-ends", Severity.WARNING, 1, f"it ends on {given.until}: lifecycle approve --standing"

@@ -29,6 +29,7 @@ from lifecycle.model import (
     Week,
 )
 from lifecycle.settings import PlaceTable
+from lifecycle.workbench import approvals
 from lifecycle.workbench.workspace import Workspace
 
 ALWAYS_LIMITS = ("places", "processors", "counts", "media", "operator")
@@ -110,6 +111,7 @@ def gather(
     days = workspace.store.day_counts(limits, settings.zone)
     now = workspace.store.counts(limits)
     places = tuple(_place(one, as_of, now) for one in settings.places)
+    signature = approvals.checked(workspace, ledger, run.approval) if run and run.approval else None
     return Facts(
         workspace=settings.name,
         perspective=settings.perspective,
@@ -125,8 +127,8 @@ def gather(
         **_sums(run, now),
         oldest_age_days=_oldest_age(days, as_of),
         rules=tuple(run.plan.rules if run else rules.values()),
-        **_roles(run),
-        **_proof(ledger, run),
+        **_roles(run, signature),
+        **_proof(ledger, run, signature),
         catalogue=tuple(_catalogue(workspace, places)),
         stores=_stores(run, now),
         holds=run.plan.holds if run else workspace.store.held_by_ground(limits),
@@ -168,15 +170,10 @@ def _stores(run: RunState | None, now: Iterable[StoreCounts]) -> tuple[StoreCoun
     return tuple(replace(each, retained=each.before) for each in (run.stores if run else now))
 
 
-def _limits(run: RunState | None) -> tuple[str, ...]:
-    unsigned = bool(run and run.approval and not _signed(run.approval))
-    unasked = bool(run and run.plan.cannot_be_asked)
-    return (*ALWAYS_LIMITS, *["approval"] * unsigned, *["unasked"] * unasked, "time")
-
-
-def _signed(approval: Approval | None) -> bool:
-    # Under a standing approval it is the standing order that somebody signed.
-    return bool(approval and (approval.signed or (approval.standing and approval.standing.signed)))
+def _limits(run: RunState | None, signature: Outcome | None) -> tuple[str, ...]:
+    approval = ["approval" if signature is None else "signature"] if run and run.approval else []
+    unasked = ["unasked"] if run and run.plan.cannot_be_asked else []
+    return (*ALWAYS_LIMITS, *(approval if signature != Outcome.PASSED else []), *unasked, "time")
 
 
 def _second_opinion(findings: Iterable[Finding]) -> str:
@@ -207,21 +204,22 @@ def _deleted(run: RunState | None) -> int:
     return int(run.predicate.get("counts", {}).get("deleted", 0)) if run else 0
 
 
-def _roles(run: RunState | None) -> dict[str, Any]:
+def _roles(run: RunState | None, signature: Outcome | None) -> dict[str, Any]:
     approval = run.approval if run else None
     return {
         "ordered_by": _ORDERED_BY.get(run.plan.trigger, run.plan.trigger) if run else "",
         "approved_by": approval.role if approval else "",
-        "approval_signed": _signed(approval),
+        "approval_signed": signature is not None,
+        "approval_checked": signature or Outcome.UNKNOWN,
         "approval_standing": bool(approval and approval.standing),
         "carried_out_by": "tool" if run and run.outcome != "planned" else "",
         "verified_by": "verifier" if run and run.outcome == "sealed" else "",
     }
 
 
-def _proof(ledger: Ledger, run: RunState | None) -> dict[str, Any]:
+def _proof(ledger: Ledger, run: RunState | None, signature: Outcome | None) -> dict[str, Any]:
     return {
-        "limits": _limits(run),
+        "limits": _limits(run, signature),
         "checkpoint": tuple(ledger.checkpoint().text.splitlines()),
         "verify_command": "python verify.py evidence evidence/log.vkey",
         "checks": run.predicate.get("checks", {}) if run else {},

@@ -26,8 +26,8 @@ from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.ledger.log import closed_folders
 from lifecycle.ledger.stamps import STAMP
 from lifecycle.ledger.years import chain, year_of_log
-from lifecycle.model import Ledger, Rule, as_json
-from lifecycle.workbench import facts, inspection_words
+from lifecycle.model import Ledger, Outcome, Rule, as_json
+from lifecycle.workbench import approvals, facts, inspection_words
 from lifecycle.workbench.workspace import Workspace
 
 _RUN_COLUMNS = (
@@ -36,6 +36,7 @@ _RUN_COLUMNS = (
 )
 _RULE_FIELDS = tuple(each.name for each in fields(Rule))
 _HISTORY_COLUMNS = ("policy_sha256", "first_run", "planned_at", "time_zone", *_RULE_FIELDS)
+_SIGNED = {None: "no", Outcome.PASSED: "yes", Outcome.UNKNOWN: "not checked", Outcome.FAILED: "does not hold"}
 _DAWN = (1980, 1, 1, 0, 0, 0)
 
 
@@ -84,7 +85,7 @@ def _written(workspace: Workspace, ledger: EvidenceLedger, copied: Iterable[str]
         "README.txt": _readme(inspection_words.ENGLISH, workspace, ledger, copied),
         "rules.json": _as_text(_policy(workspace)),
         "rules-history.csv": _table(_HISTORY_COLUMNS, _history(ledger, runs)),
-        "runs.csv": _table(_RUN_COLUMNS, (_run(ledger, run_id) for run_id in runs)),
+        "runs.csv": _table(_RUN_COLUMNS, (_run(workspace, ledger, run_id) for run_id in runs)),
         "exceptions.csv": _table(("ground", "in_force", "lifted", "rows_held", "earliest_review"),
                                  _exceptions(workspace)),
     }  # fmt: skip
@@ -94,6 +95,9 @@ def _copied(workspace: Workspace) -> Iterator[tuple[str, Path]]:
     yield "verify.py", Path(verifier.__file__)
     for contract in (workspace.path / "contracts").glob("*.odcs.yaml"):
         yield f"contracts/{contract.name}", _plain(contract)
+    for order in workspace.approvals_path.glob("standing-*.json*"):
+        if order.name.endswith((".json", ".json.sig")):
+            yield f"approvals/{order.name}", _plain(order)
     for log in (workspace.evidence_path, *closed_folders(workspace.evidence_path).values()):
         for source in (log, *log.rglob("*")):
             if (source.is_symlink() or not source.is_dir()) and source.name != ".lock":
@@ -143,17 +147,18 @@ def _history(ledger: Ledger, runs: Iterable[str]) -> Iterator[Sequence[object]]:
             yield from ((*version, *(getattr(rule, name) for name in _RULE_FIELDS)) for rule in plan.rules)
 
 
-def _run(ledger: Ledger, run_id: str) -> Sequence[object]:
+def _run(workspace: Workspace, ledger: Ledger, run_id: str) -> Sequence[object]:
     run = facts.read_run(ledger, run_id)
     plan, said, approval = run.plan, run.predicate, run.approval
     counts = said.get("counts", {})
     wrong = sorted(f"{name}: {outcome}" for name, outcome in said.get("checks", {}).items() if outcome != "passed")
     standing = approval.standing if approval else None
+    checked = approvals.checked(workspace, ledger, approval) if approval else None
     return (
         *(run_id, plan.as_of, plan.trigger, run.outcome, said.get("recordedAt")),
         *(run.before, plan.due, counts.get("deleted", 0), plan.held, counts.get("failed"), counts.get("retained")),
         *(said.get("erasure"), "; ".join(wrong) or ("passed" if said.get("checks") else "")),
-        *(approval.role if approval else "", bool(approval and (approval.signed or (standing and standing.signed)))),
+        *(approval.role if approval else "", _SIGNED[checked]),
         *(standing is not None, plan.policy_sha256),
     )
 

@@ -53,6 +53,7 @@ Was hier liegt
   contracts/          der Feldkatalog: welche Datenfelder zulässig sind
   runs.csv            alle Löschläufe, auch Nächte ohne löschfällige Daten, abgebrochene und nur geplante
   exceptions.csv      Löschsperren nach Grund: in Kraft, aufgehoben, gesperrte Datensätze
+  approvals/          die Dauerfreigaben und ihre Unterschriften (ssh-keygen -Y verify -n deletion-approval)
   evidence/           die Nachweise selbst: je Löschlauf ein Ordner, dazu das signierte Protokoll
 {folders}  verify.py           das Prüfprogramm, eine Datei, lesbar; es braucht nur Python und das Paket cryptography
 
@@ -116,6 +117,7 @@ What is here
   contracts/          the data contracts: which fields are allowed
   runs.csv            all deletion runs, nights with nothing due, aborted and merely planned ones included
   exceptions.csv      holds by ground: in force, lifted, rows held
+  approvals/          the standing approvals and their signatures (ssh-keygen -Y verify -n deletion-approval)
   evidence/           the evidence itself: one folder a run, and the signed log
 {folders}  verify.py           the verifier, one readable file; it needs Python and the package cryptography only
 

@@ -41,11 +41,10 @@ def alone(workspace: Workspace, max_seconds: float | None = None) -> Iterator[De
         Somebody else is at work (the fact says who), or a stop was asked for; nothing was begun.
     """
     with StopSwitch(workspace.path, max_seconds).armed() as switch:
-        signers = approvals.AllowedSigners.of(workspace)
+        signers = approvals.AllowedSigners(workspace)
         runs = workspace.runs(__version__, stopped=switch, signers=signers)
         with runs.alone():
-            if signers is not None:
-                signers.remember()
+            signers.remember()
             unfinished = runs.open_run()
             if unfinished is None:
                 switch.refuse()  # an open run ends by itself at its first safe point, and says that it is open

@@ -218,13 +218,14 @@ def _seen(workspace: Workspace, one: _Watched) -> Desk:
     with workspace.store.kept_open():
         said = facts.gather(workspace, facts.latest_run(ledger), (_CHECKING,), today, live=True)
         said = history.with_past(workspace, said, compare=False)
+        runs = [facts.read_run(ledger, run_id) for run_id in reversed(ledger.runs())]
         return Desk(
             facts=said,
             number=one.number,
             soon=falling_due.falling_due(workspace, today),
             visited_at=_local(workspace, one.before.at) if one.before else None,
             lost_leaves=visits.lost_leaves(one.before, visits.seen_now(workspace, said)) if one.before else 0,
-            runs=tuple(documents.run_note(facts.read_run(ledger, run)) for run in reversed(ledger.runs())),
+            runs=tuple(documents.run_note(workspace, ledger, run) for run in runs),
             holds=tuple(_holds(workspace)),
             templates=tuple(_templates(workspace)),
         )

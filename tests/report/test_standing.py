@@ -126,9 +126,10 @@ def test_a_task_without_words_is_shown_not_dropped() -> None:
     [
         ({"approved_by": "", "approval_signed": False}, "liegt keine Freigabe vor"),
         ({"approval_signed": False}, "nicht unterschrieben"),
-        ({"ordered_by": "controller"}, "dieselbe Rolle"),
         ({"approval_standing": True}, "Dauerfreigabe mit Obergrenzen"),
-        ({"approval_standing": False}, "Die Freigabe dieses Löschlaufs ist unterschrieben."),
+        ({"approval_standing": False}, "Die Freigabe ist mit einem Schlüssel unterschrieben, der für diese Rolle"),
+        ({"approval_standing": True, "approval_checked": "unknown"}, "eine Unterschrift, die niemand geprüft hat"),
+        ({"approval_standing": True, "approval_checked": "failed"}, "aber von keinem Schlüssel"),
     ],
 )
 def test_who_approved_is_said_as_it_is(change: dict[str, object], words: str) -> None:

@@ -188,7 +188,7 @@ def _duty(step: str, role: str, say: Speech) -> tuple[Cell, ...]:
 
 def _standing(order: StandingOrder, say: Speech) -> str:
     return say(
-        "concept.standing-signed" if order.signed else "concept.standing-unsigned",
+        f"concept.standing-{order.signature}",
         rows=order.max_rows,
         percent=say.decimal(order.max_percent),
         until=order.until,

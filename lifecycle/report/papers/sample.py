@@ -61,7 +61,7 @@ def policy(*, lead_days: int = 0, **change: Any) -> Policy:
         fields=_FIELDS,
         contracts=(ContractNote("appointments", "1.0.0", "ab" * 32), ContractNote("events", "1.0.0", "cd" * 32)),
         processors=(ProcessorNote("arztkonsultation", date(2026, 1, 15), date(2026, 6, 1)), ProcessorNote("eTermin")),
-        standing=StandingOrder("controller", 2000, 5.0, date(2027, 3, 31), True),
+        standing=StandingOrder("controller", 2000, 5.0, date(2027, 3, 31), "signed"),
         etermin_days=90,
         runs=92,
         last_run_on=facts.as_of,
@@ -146,7 +146,7 @@ def month(**change: Any) -> Month:
 
 def _night(day: date, number: int) -> RunNote:
     going = 0 if day.weekday() == 6 else 30 + (number * 7) % 23
-    approval = "standing" if going else "needless"
+    approval = "standing-signed" if going else "needless"
     checks = Outcome.PASSED if going else None
     return RunNote(f"{day}-a", day, "sealed", 11000 + number, going + 3, going, 3, 0, checks, approval)
 

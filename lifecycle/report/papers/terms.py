@@ -66,7 +66,7 @@ class StandingOrder:
     max_rows: int
     max_percent: float
     until: date
-    signed: bool
+    signature: str  # "signed", "unchecked" or "unsigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ class Policy:
 class RunNote:
     """One deletion run in a month.
 
-    ``outcome`` is ``sealed``, ``open``, ``aborted`` or ``planned``; ``approval`` is ``signed``, ``unsigned``,
-    ``standing``, ``needless`` (nothing was due) or ``missing``.
+    ``outcome`` is ``sealed``, ``open``, ``aborted`` or ``planned``; ``approval`` is ``signed``, ``unchecked``,
+    ``unsigned``, any of them after ``standing-``, ``needless`` (nothing was due) or ``missing``.
     """
 
     run_id: str

@@ -232,10 +232,12 @@ def _rule_notes(one: Rule, say: Speech) -> tuple[str, ...]:
 
 @section(
     "roles",
-    ("orderedBy", "approvedBy", "approvalSigned", "approvalStanding", "carriedOutBy", "verifiedBy"),
+    ("orderedBy", "approvedBy", "approvalSigned", "approvalChecked", "approvalStanding", "carriedOutBy", "verifiedBy"),
     (
         Example({}, None),
         Example({"approval_signed": False}, None),
+        Example({"approval_checked": "unknown"}, None),
+        Example({"approval_checked": "failed"}, None),
         Example({"approved_by": "", "approval_signed": False, "approval_standing": False}, None),
     ),
     first_page=True,
@@ -258,11 +260,10 @@ def roles(facts: Facts, say: Speech) -> Body:
 def _approval(facts: Facts, say: Speech) -> str:
     if not facts.approved_by:
         return say("roles.not-approved" if facts.due else "roles.no-approval-needed")
-    if not facts.approval_signed:
-        return say("roles.unsigned")
-    if facts.approved_by == facts.ordered_by:
-        return say("roles.same-role")
-    return say("roles.standing" if facts.approval_standing else "roles.signed")
+    signature = say("roles.unsigned")
+    if facts.approval_signed:
+        signature = say(f"roles.signature-{facts.approval_checked}")
+    return f"{signature} {say('roles.standing')}" if facts.approval_standing else signature
 
 
 @section("limits", ("limits",), (Example({}, None), Example({"limits": ("logical",)}, None)), first_page=True)
