@@ -1,6 +1,9 @@
 """Check evidence of deletion: python verify.py EVIDENCE VKEY [SIZE ROOT]. Ends with 0, or 7: broken or unfinished.
 
 VKEY is the log's public key or a file that holds it, SIZE and ROOT two lines of a checkpoint kept elsewhere.
+
+Not shown: that the operator has not written everything anew (a checkpoint kept elsewhere shows it),
+and that the counts were true (restore the copy from before the run, plan with its asOf and key, compare).
 """
 
 import re
@@ -9,6 +12,7 @@ import sys
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from hashlib import sha256
 from json import loads
@@ -27,9 +31,6 @@ FILE = re.compile(  # every file that belongs here
     r"schema-version|runs/[A-Za-z0-9-]+/((1-plan|2-approval|3-intent|4-deleted|5-verified|6-record|6-aborted)\.json|tombstones\.txt|"
     r"2-approval\.json\.sig|6-(record|aborted)\.json\.tlog-proof|6-record\.json\.tlog-proof\.tsr)"
 )
-LIMITS = """Not shown: that the operator has not written everything anew (a checkpoint kept elsewhere shows it),
-and that the counts were true (restore the copy from before the run, plan with its asOf and key, compare)."""
-Files = dict[str, bytes]
 Kept = tuple[int, str] | None
 Facts = Iterator[tuple[bool | None, str]]  # does it hold (None: not checked), and the words if it does not
 
@@ -45,7 +46,7 @@ class Evidence:
         self.at = name  # an error says what was being read
         return (self.root / name).read_bytes() if (self.root / name).is_file() else b""
 
-    def runs(self) -> Iterator[tuple[str, Files, dict[str, Any]]]:
+    def runs(self) -> Iterator[tuple[str, dict[str, bytes], dict[str, Any]]]:
         for path in sorted(self.root.glob("runs/*/")):
             # a plan that never began deleted nothing; the name of a foreign folder is never said
             if FILE.fullmatch(f"runs/{path.name}/{PLAN}") and any(path.glob("[3-6]-*")):
@@ -152,10 +153,9 @@ class Evidence:
             loose = {f"{folder}/{each.name}" for each in (self.root / folder).iterdir() if each.name != STAMP}
             yield loose <= covered, f"{folder} holds a file that its record does not cover"
 
-    def run_has_one_proved_outcome(self, run: str, have: Files, said: Any) -> Facts:
-        done = {DELETED, VERIFIED} & have.keys()
-        yield len({RECORD, ABORTED} & have.keys()) == (INTENT in have), "not one outcome of one intent: unfinished?"
-        yield not done or (INTENT in have and ABORTED not in have), "deleted without an intent, or although aborted"
+    def run_has_one_proved_outcome(self, run: str, have: dict[str, bytes], said: Any) -> Facts:
+        yield INTENT in have and len({RECORD, ABORTED} & have.keys()) == 1, "not one outcome of one intent: unfinished?"
+        yield ABORTED not in have or not {DELETED, VERIFIED} & have.keys(), "deleted although aborted"
         for name, event in [(INTENT, "intent"), (RECORD, "sealed"), (ABORTED, "aborted")]:
             if name in have:
                 index, kind, what = self.index[have[name]], said[name]["predicateType"], said[name]["predicate"]
@@ -165,15 +165,20 @@ class Evidence:
                     path, checkpoint = have.get(name + PROOF, b"").decode().split("\n\n", 1)
                     yield path == self.proof(index, self.signed_size(checkpoint)), f"the proof of {name} does not hold"
 
-    def run_adds_up_and_passed_its_checks(self, run: str, have: Files, said: Any) -> Facts:
-        if INTENT in have:
-            plan, count, marks = said[PLAN], said[INTENT]["predicate"]["count"], have.get(TOMBSTONES, b"").splitlines()
-            fine = sorted(set(marks)) == marks and all(re.fullmatch(b"[0-9a-f]{64}", mark) for mark in marks)
-            yield fine and len(marks) == count == plan["count"], "plan, intent and distinct, sorted tombstones differ"
-            if count or APPROVAL in have:
-                yes = said[APPROVAL]
-                right = (yes["planSha256"], yes["runId"]) == (sha256(have[PLAN]).hexdigest(), run)
-                yield right and yes["role"] in ("controller", "delegate"), "nobody who may approved this plan"
+    def run_adds_up_and_passed_its_checks(self, run: str, have: dict[str, bytes], said: Any) -> Facts:
+        plan, count, marks = said[PLAN], said[INTENT]["predicate"]["count"], have.get(TOMBSTONES, b"").splitlines()
+        fine = sorted(set(marks)) == marks and all(re.fullmatch(b"[0-9a-f]{64}", mark) for mark in marks)
+        yield fine and len(marks) == count == plan["count"], "plan, intent and distinct, sorted tombstones differ"
+        if count or APPROVAL in have:
+            yes, began = said[APPROVAL], date.fromisoformat(said[INTENT]["predicate"]["recordedAt"][:10])
+            right = (yes["planSha256"], yes["runId"]) == (sha256(have[PLAN]).hexdigest(), run)
+            yield right and yes["role"] in ("controller", "delegate"), "nobody who may approved this plan"
+            if order := yes["standing"]:
+                before, due, held = (sum(each[name] for each in plan["stores"]) for name in ("before", "due", "held"))
+                most, late = order["limits"], (began - date.fromisoformat(order["until"])).days
+                within = due - held <= most["maxRows"] and 100 * due / before <= most["maxPercent"]
+                # it ends with a day of the plan's time zone, which may be the next one in UTC
+                yield within and late <= 1, "its standing approval did not cover this plan, or had ended"
         if RECORD in have:
             record, n, seen = said[RECORD]["predicate"], said[RECORD]["predicate"]["counts"], said.get(VERIFIED)
             done = said[DELETED]["stores"] if count or DELETED in have else [{"deleted": 0, "retained": n["retained"]}]
@@ -193,11 +198,10 @@ class Evidence:
                 found = scan["foundInOld"] >= scan["controls"] > 0 == scan["foundInNew"]
                 yield record["erasure"] == "logical" or (found and record["erasure"] == "rewritten"), "bytes are left"
 
-    def run_signatures_and_stamps_hold(self, run: str, have: Files, said: Any) -> Facts:
+    def run_signatures_and_stamps_hold(self, run: str, have: dict[str, bytes], said: Any) -> Facts:
         approval, signed = said.get(APPROVAL, {}), SIGNATURE in have or f"runs/{run}/{SIGNATURE}" in self.withdrawn
         yield approval.get("signed", False) is signed, "approval and signature do not go together"
-        n = self.seen
-        n.update(have.keys(), standing=bool(approval.get("standing")))
+        (n := self.seen).update(have.keys(), standing=bool(approval.get("standing")))
         approvals = f"signed: {n[SIGNATURE]} of {n[APPROVAL]} approvals; {n['standing']} rest on a standing one"
         self.notes = [f"{approvals}; stamped: {n[STAMP]} of {n[RECORD]} records"]
         role = "delegate" if approval.get("role") == "delegate" else "controller"
@@ -234,5 +238,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     remembered = (int(sys.argv[3]), sys.argv[4]) if sys.argv[3:] else None
     broken = "failed" in dict(verify(Path(sys.argv[1]), sys.argv[2], remembered, print)).values()
-    print(f"{'BROKEN OR UNFINISHED' if broken else 'Nothing is wrong.'}\n{LIMITS}")
+    # with the last words of this file's docstring
+    print("BROKEN OR UNFINISHED" if broken else "Nothing is wrong.", *str(__doc__).strip().split("\n\n")[2:], sep="\n")
     sys.exit(7 if broken else 0)

@@ -345,7 +345,23 @@ def test_a_log_rolled_back_is_seen_by_a_kept_checkpoint_alone(
     assert failed(older, vkey, (kept.size, kept.root))
 
 
+def order(until: str = "2026-10-01", rows: int = 3, percent: float = 6.0) -> dict[str, object]:
+    """A standing approval that just covers a run of three rows of fifty on the first of October."""
+    return {"role": "controller", "limits": {"maxRows": rows, "maxPercent": percent}, "until": until}
+
+
+@pytest.mark.parametrize("until", ["2026-10-01", "2026-09-30"])
+def test_a_standing_approval_that_covered_its_run_passes(evidence: Path, vkey: str, begin, until: str) -> None:
+    """Up to its limits; and its last day, which in a zone west of Greenwich is already the next one in UTC."""
+    bent(begin(5, 3), approve={"standing": order(until)})
+    assert failed(evidence, vkey) == []
+
+
 BENT_RUNS: dict[str, Callable[..., object]] = {
+    "the standing approval had ended": lambda run: bent(run, approve={"standing": order("2026-09-29")}),
+    "it covered fewer rows": lambda run: bent(run, approve={"standing": order(rows=2)}),
+    "it covered a smaller part": lambda run: bent(run, approve={"standing": order(percent=5.99)}),
+    "it has no limits": lambda run: bent(run, approve={"standing": {"role": "controller"}}),
     "the plan says another count": lambda run: bent(run, plan={"count": 2}),
     "another plan was approved": lambda run: bent(run, approve={"planSha256": "0" * 64}),
     "another run was approved": lambda run: bent(run, approve={"runId": "2026-10-01-z"}),
@@ -503,7 +519,7 @@ def test_what_nobody_signed_or_stamped_is_said(ledger: EvidenceLedger, vkey: str
     begin(5, 2).whole()
     run = begin(6, 2)
     run.plan()
-    run.approve(standing={"role": "controller"})
+    run.approve(standing=order())
     run.intend()
     run.delete()
     run.verified()
