@@ -128,6 +128,7 @@ def test_a_task_without_words_is_shown_not_dropped() -> None:
         ({"approval_signed": False}, "nicht unterschrieben"),
         ({"approval_standing": True}, "Dauerfreigabe mit Obergrenzen"),
         ({"approval_standing": False}, "Die Freigabe ist mit einem Schlüssel unterschrieben, der für diese Rolle"),
+        ({"approval_standing": False}, "Mit einem Schlüssel der Systembetreuung wurde er nicht verglichen."),
         ({"approval_standing": True, "approval_checked": "unknown"}, "eine Unterschrift, die niemand geprüft hat"),
         ({"approval_standing": True, "approval_checked": "failed"}, "aber von keinem Schlüssel"),
     ],
