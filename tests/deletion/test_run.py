@@ -533,6 +533,20 @@ def test_a_clock_that_jumped_after_the_approval_is_doubted(world) -> None:
     refused(world, run_id, "8 days old, more than 7")
 
 
+def test_a_restore_whose_standing_approval_ended_is_planned_anew(world) -> None:
+    """Else the next call would find the same plan, which no other word can approve any more."""
+    last_sealed(world, 1)
+    world.put(world.event(1), world.event(3, world.new))
+    plan = world.runs().plan(world.as_of, "restore", ())
+    world.runs().approve_by_standing(plan, standing(until=world.as_of), world.nonce)
+    assert world.runs().pending_restore(()) == plan
+    world.clock += timedelta(days=1)
+    assert world.runs().pending_restore(()) is None
+    with pytest.raises(Refused, match="ended on") as error:
+        world.purge(plan.run_id)
+    assert "lifecycle restore apply" in error.value.hint
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
