@@ -17,12 +17,13 @@ import pytest
 from lifecycle.deletion import documents as doc
 from lifecycle.deletion.documents import Limits
 from lifecycle.deletion.execution import Execution, Remains
-from lifecycle.deletion.schedule import key_ends_on
+from lifecycle.deletion.schedule import Policy, key_ends_on
 from lifecycle.deletion.shapes import holds_what_it_should
 from lifecycle.errors import EvidenceError, LifecycleError
 from lifecycle.ledger import tombstones
 from lifecycle.sources.made_up import write_clinic
 from lifecycle.workbench import Workbench, documents, facts, inspecting
+from lifecycle.workbench.workspace import Workspace
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
@@ -122,6 +123,9 @@ def test_a_damaged_approval_and_tombstones_that_are_no_text(runs: Runs) -> None:
 JUNK = (b"", b"x", b"[]", b"3", b"\xff", b"[" * 100_000, b'{"predicate": 3}', b'{"runId": "2026-11-27-a"}')
 
 
+POLICY = Policy({}, ZoneInfo("UTC"), "0" * 64, plan_days=7, max_gap_days=7, backup_days=30, tool_version="0")
+
+
 @dataclass(frozen=True)
 class Held:
     """The port ``Ledger``, as far as readers go, on the files of one run, each asked for before it is given."""
@@ -137,14 +141,14 @@ class Held:
         return self.files[name]
 
 
-def readers(ledger: Any, run_id: str) -> None:
+def readers(workspace: Workspace, ledger: Any, run_id: str) -> None:
     """Whatever reads the files of a run."""
     run = facts.read_run(ledger, run_id)
     facts.day_of(run, UTC)
-    documents.run_note(run)
-    inspecting._run(ledger, run_id)
+    documents.run_note(workspace, ledger, run)
+    inspecting._run(workspace, ledger, run_id)
     list(inspecting._history(ledger, [run_id]))
-    key_ends_on(ledger, run_id, ZoneInfo("UTC"), 30, 7)
+    key_ends_on(ledger, run_id, POLICY)
     Execution(ledger, [], tombstones, lambda: NOW, run.plan, Remains((), frozenset(), 30), bool)._due()
     Limits(9, 9.5).exceeded_by(run.plan)
     doc.digest_of(ledger.read(run_id, doc.INTENT), doc.TOMBSTONES)
@@ -169,12 +173,13 @@ def test_whoever_reads_what_is_given_stumbles_over_nothing(original: Runs) -> No
     path, sealed, _ = original
     files = {each.name: each.read_bytes() for each in (path / "evidence/runs" / sealed).iterdir()}
     refused, read = Counter[str](), 0
-    readers(Held(files), sealed)
+    workspace = Workbench.open(path)._workspace
+    readers(workspace, Held(files), sealed)
     for name in [name for name in files if name.endswith(".json")]:
         changed = [json.dumps(each).encode() for each in mangled(json.loads(files[name]))]
         for data in (*JUNK, *changed):
             try:
-                readers(Held({**files, name: data}), sealed)
+                readers(workspace, Held({**files, name: data}), sealed)
             except EvidenceError as error:
                 refused[error.fact] += 1
             else:

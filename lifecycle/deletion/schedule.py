@@ -30,9 +30,8 @@ class Policy:
 
 def keys_due(ledger: Ledger, policy: Policy, today: date) -> tuple[str, ...]:
     """Name the runs whose tombstone key has outlived its purpose by a day."""
-    ends = {
-        run_id: key_ends_on(ledger, run_id, policy) for run_id in ledger.runs() if ledger.holds_tombstone_key(run_id)
-    }
+    runs = [run_id for run_id in (*ledger.runs(), *ledger.cut_off()) if ledger.holds_tombstone_key(run_id)]
+    ends = {run_id: key_ends_on(ledger, run_id, policy) for run_id in runs}
     return tuple(run_id for run_id, day in ends.items() if day is not None and day <= today)
 
 

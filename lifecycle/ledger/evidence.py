@@ -20,27 +20,8 @@ from lifecycle.ledger.keys import KeyFolder
 from lifecycle.ledger.lock import FolderLock
 from lifecycle.ledger.log import SCHEMA_VERSION, STATEMENTS, Log, closed_folders, predicate_of, successor, take_up
 from lifecycle.ledger.merkle import Tree, leaf_hash
-from lifecycle.ledger.run_ids import RUN_ID, day_of, letters_of, number_of, run_order
+from lifecycle.ledger.run_ids import RUN_FILES, RUN_ID, STAMP, day_of, letters_of, number_of, run_order
 from lifecycle.model import Checkpoint
-
-RUN_FILES = (
-    "1-plan.json",
-    "2-approval.json",
-    "2-approval.json.sig",
-    "tombstones.txt",
-    "3-intent.json",
-    "4-deleted.json",
-    "5-verified.json",
-    "6-record.json",
-    "6-record.json.tlog-proof",
-    "6-record.json.tlog-proof.tsr",
-    "6-aborted.json",
-    "6-aborted.json.tlog-proof",
-)
-"""Every name a run's folder may hold; any other is refused by writer and verifier alike."""
-
-_STAMP = "6-record.json.tlog-proof.tsr"
-"""The one file that a run of a closed year may still get: it comes when its authority answers, and no log holds it."""
 
 
 class EvidenceLedger:
@@ -131,16 +112,21 @@ class EvidenceLedger:
 
     def runs(self) -> tuple[str, ...]:
         """Name all runs, those of closed years too, oldest first; a folder that a killed plan left empty is none."""
-        found: set[str] = set()
-        for runs in [log.folder / "runs" for log in [self._log, *self._closed()]]:
-            names = [name for name in files.names_in(runs) if RUN_ID.fullmatch(name)]
-            found.update(name for name in names if not files.lacks(runs / name, "1-plan.json"))
-        return tuple(sorted(found, key=run_order))
+        return tuple(name for name, folder in self._run_folders().items() if not files.lacks(folder, "1-plan.json"))
+
+    def cut_off(self) -> tuple[str, ...]:
+        """Name the runs whose plan was never written, since the call was killed: their folder is empty."""
+        return tuple(name for name, folder in self._run_folders().items() if files.lacks(folder, "1-plan.json"))
+
+    def _run_folders(self) -> dict[str, Path]:
+        runs = [log.folder / "runs" for log in [self._log, *self._closed()]]
+        found = {name: each / name for each in runs for name in files.names_in(each) if RUN_ID.fullmatch(name)}
+        return {name: found[name] for name in sorted(found, key=run_order)}
 
     def new_run_id(self, as_of: date) -> str:
         """Name the next run of a day: ``2026-10-01-a`` to ``-z``, then ``-aa``; never one that had a key."""
         day = as_of.isoformat()
-        number = 1 + max((number_of(run) for run in self.runs() if run.startswith(day)), default=0)
+        number = 1 + max((number_of(run) for run in self._run_folders() if run.startswith(day)), default=0)
         while self._keys.holds(f"{day}-{letters_of(number)}"):
             number += 1
         return f"{day}-{letters_of(number)}"
@@ -393,7 +379,7 @@ class EvidenceLedger:
 
     def _writable(self, run_id: str, name: str) -> Path:
         path = self._run_file(run_id, name)
-        if self._home(run_id) is not self._log and name != _STAMP and not files.present(path):
+        if self._home(run_id) is not self._log and name != STAMP and not files.present(path):
             raise EvidenceError(f"Run {run_id} lies in the log of a closed year; nothing is added to it.")
         files.make_folder(path.parent)
         return path

@@ -1,10 +1,28 @@
-"""Names of runs: a day and letters, ``2026-10-01-a`` to ``-z``, then ``-aa``. Pure."""
+"""Names of runs, a day and letters, ``2026-10-01-a`` to ``-z``, then ``-aa``; and of the files that they have. Pure."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
 from datetime import date
+
+STAMP = "6-record.json.tlog-proof.tsr"
+"""The one file that a run of a closed year may still get: it comes when its authority answers, and no log holds it."""
+RUN_FILES = (
+    "1-plan.json",
+    "2-approval.json",
+    "2-approval.json.sig",
+    "tombstones.txt",
+    "3-intent.json",
+    "4-deleted.json",
+    "5-verified.json",
+    "6-record.json",
+    "6-record.json.tlog-proof",
+    STAMP,
+    "6-aborted.json",
+    "6-aborted.json.tlog-proof",
+)
+"""Every name a run's folder may hold; any other is refused by writer and verifier alike."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9-]+")
 _DATED = re.compile(r"(\d{4}-\d\d-\d\d)-([a-z]+)")

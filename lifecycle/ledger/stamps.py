@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from lifecycle.ledger.evidence import EvidenceLedger
+from lifecycle.ledger.run_ids import STAMP
 
-PROOF, STAMP = "6-record.json.tlog-proof", "6-record.json.tlog-proof.tsr"
+PROOF = "6-record.json.tlog-proof"
 SECONDS = 5
 """How long an authority may take for one stamp, from the call to the last byte."""
 

@@ -24,7 +24,7 @@ from lifecycle.errors import EvidenceError, StoreError
 from lifecycle.ledger import verify as verifier
 from lifecycle.ledger.evidence import EvidenceLedger
 from lifecycle.ledger.log import closed_folders
-from lifecycle.ledger.stamps import STAMP
+from lifecycle.ledger.run_ids import STAMP
 from lifecycle.ledger.years import chain, year_of_log
 from lifecycle.model import Ledger, Outcome, Rule, as_json
 from lifecycle.workbench import approvals, facts, inspection_words

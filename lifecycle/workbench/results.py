@@ -241,10 +241,7 @@ class Purged(Result):
 
 @dataclass(frozen=True)
 class EvidenceCheck:
-    """One step of the verifier, or one comparison of a store with the evidence.
-
-    ``detail`` is what a person reads, ``facts`` is all that was found.
-    """
+    """One step of the verifier, or one comparison; ``detail`` is for a person, ``facts`` is all that was found."""
 
     name: str
     outcome: Outcome

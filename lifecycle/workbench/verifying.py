@@ -11,7 +11,7 @@ from lifecycle.deletion import restore
 from lifecycle.errors import EvidenceError, LifecycleError, StoreError
 from lifecycle.ledger.files import TEMPORARY
 from lifecycle.ledger.log import Log
-from lifecycle.ledger.stamps import STAMP
+from lifecycle.ledger.run_ids import STAMP
 from lifecycle.ledger.verify import verify as verify_evidence
 from lifecycle.ledger.years import chain, home_of
 from lifecycle.model import Ledger, Outcome

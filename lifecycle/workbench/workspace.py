@@ -116,7 +116,7 @@ class Workspace:
     def keys_without_run(self) -> tuple[str, ...]:
         """Name the runs whose tombstone key lies here and that no log knows: evidence and store came back together."""
         ledger = self.ledger()
-        known = {*ledger.runs()}
+        known = {*ledger.runs(), *ledger.cut_off()}
         return tuple(one for one in self.keys().runs() if one not in known and not ledger.is_dropped(one))
 
     def need_current_evidence(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from lifecycle.errors import EvidenceError
-from lifecycle.ledger import stamps
+from lifecycle.ledger import run_ids, stamps
 from lifecycle.settings import FILE_NAME
 from lifecycle.workbench import Workbench
 
@@ -101,7 +101,7 @@ def test_a_stamp_that_cannot_be_written_waits(told: Told, monkeypatch: pytest.Mo
     wb, rename = told(), os.rename
 
     def full(path: Path, to: Path) -> None:
-        if Path(to).name == stamps.STAMP:
+        if Path(to).name == run_ids.STAMP:
             raise OSError(errno.ENOSPC, "No space left on device")
         rename(path, to)
 
@@ -141,7 +141,7 @@ def test_a_run_of_a_closed_year_gets_its_stamp_late(told: Told) -> None:
     assert waits(new_year)[0] == 3
     closed = new_year.path / "evidence-2024/runs"
     assert sorted(path.name for path in closed.iterdir()) == runs
-    (closed / runs[0] / f".tmp-{stamps.STAMP}").write_bytes(b"cut off")
+    (closed / runs[0] / f".tmp-{run_ids.STAMP}").write_bytes(b"cut off")
     new_year.purge(as_of="today")
     assert new_year.verify().outcome.value == "passed"
     again = told(now=lambda: datetime(2025, 1, 3, tzinfo=UTC))
@@ -176,7 +176,7 @@ def test_a_stop_while_stamps_are_asked_for_leaves_the_result(told: Told, by: str
 
 _PATIENT = """
 from lifecycle.cli import main
-from lifecycle.ledger import stamps
+from lifecycle.ledger import run_ids, stamps
 stamps.SECONDS = stamps.SECONDS_IN_ALL = 50
 main()
 """
