@@ -134,7 +134,7 @@ def test_a_key_is_drawn_only_once_its_run_has_a_folder(world, monkeypatch) -> No
         patched.setattr(KeyFolder, "create_tombstone_key", ends)
         with pytest.raises(PowerOff):
             world.plan()
-    assert world.ledger().runs() == ("2026-10-01-a",)
+    assert (world.ledger().runs(), world.ledger().cut_off()) == ((), ("2026-10-01-a",))
     assert not world.ledger().holds_tombstone_key("2026-10-01-a")
     assert world.plan() == "2026-10-01-b"
 
@@ -143,7 +143,9 @@ def test_a_key_of_a_run_that_the_evidence_does_not_know_stays(world) -> None:
     """It belongs to newer evidence that may come back; and so does one whose run has lost nothing but its plan."""
     run_id = sealed(world, 1)
     for name in ("2026-10-01-b", "2026-10-02-a"):
-        (world.root / f"keys/tombstone-{name}.key").write_bytes(bytes(32))
+        key = world.root / f"keys/tombstone-{name}.key"
+        key.touch(0o600)
+        key.write_bytes(bytes(32))
     (world.root / "evidence/runs" / run_id / "1-plan.json").unlink()
     assert world.runs().keys_due() == ()
     assert world.runs().destroy_due_keys() == ()
