@@ -16,7 +16,7 @@ import polars as pl
 
 from lifecycle.deletion import clock, restore, schedule
 from lifecycle.deletion import documents as doc
-from lifecycle.deletion.approving import Approvals, Key, Signers, ask_a_person
+from lifecycle.deletion.approving import Approvals, Key, Signers, ask_a_person, refuse_role
 from lifecycle.deletion.dates import cutoffs
 from lifecycle.deletion.documents import Approval, Plan, StandingApproval
 from lifecycle.deletion.execution import Execution, Remains
@@ -144,6 +144,7 @@ class DeletionRuns:
             The role may not approve, the signature is not one of those allowed, or the run has begun already; or
             there is another approval, or one that does not count.
         """
+        refuse_role(role)
         return self._approvals.approve(self.read_plan(run_id), role, nonce, standing, key)
 
     def approve_by_standing(self, plan: Plan, standing: StandingApproval | None, nonce: str) -> None:

@@ -80,9 +80,9 @@ def _evidence(workspace: Workspace) -> Iterator[Problem]:
         yield "keys-readable", Severity.ERROR, len(exposed), next(iter(exposed.values()))
     else:
         workspace.ledger()
+        yield from _tombstone_keys(workspace)
     if (workspace.keys_path / NEXT_SEED).exists():
         yield "rotation-unfinished", Severity.WARNING, 1, "lifecycle key rotate finishes it"
-    yield from _tombstone_keys(workspace)
     where = workspace.settings.ledger
     if where.seed != "file" and (workspace.keys_path / SEED).exists():
         hint = f"{where.keys}/{SEED} is used no more: remove it once its new place is proved"

@@ -530,7 +530,7 @@ def test_a_clock_that_jumped_after_the_approval_is_doubted(world) -> None:
     """The plan is young enough, the last record is not."""
     run_id = stopped_under_standing(world, standing())
     world.clock += timedelta(days=7)
-    refused(world, run_id, "8 days old, more than 7")
+    refused(world, run_id, "began 8 days ago, more than 7")
 
 
 def test_a_restore_whose_standing_approval_ended_is_planned_anew(world) -> None:

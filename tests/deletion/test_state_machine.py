@@ -337,7 +337,11 @@ class Life(RuleBasedStateMachine):
     @rule(visit=VISITS)
     def what_came_back_is_held_for_a_while(self, visit: int) -> None:
         """The first restore run has to leave it, the second finds it."""
-        self.the_store_is_lost_after_a_purge(visit, moved=True)
+        self.finish_open_run()
+        other = visit % 5 + 1  # comes back as well, and goes, so that there is a marker of that run
+        self.lift(other)
+        self.message(other, 40, "MODIFIED")
+        self.the_store_is_lost_after_a_purge(visit, moved=False)
         self.hold(visit)
         self.erase_what_came_back(1000)
         self.lift(visit)
@@ -394,10 +398,32 @@ class Life(RuleBasedStateMachine):
         assert self.marked <= self.world.store.runs()
 
 
-def live(new_world: Callable[[], Any]) -> Counter[str]:
-    """Let the machine run and tell what it came by."""
+def machine_of(new_world: Callable[[], Any]) -> tuple[type[Life], Counter[str]]:
     seen = Counter[str]()
-    machine = type("Life", (Life,), {"new_world": staticmethod(new_world), "seen": seen})
+    return type("Life", (Life,), {"new_world": staticmethod(new_world), "seen": seen}), seen
+
+
+def lead(life: Life) -> None:
+    """Lead one life through every rare case, three times."""
+    life.begin()
+    for visit in (1, 2, 3):
+        life.a_due_row_is_held_behind_the_intent(visit)
+        life.finish_open_run()
+        life.lift(visit)
+        life.the_store_is_lost_after_a_purge(visit, moved=True)
+        life.erase_what_came_back(1000)
+        life.what_came_back_is_held_for_a_while(visit)
+        life.plan_approve_and_lose_power(5)
+        for early in (True, False):
+            life.destroy_keys(wait=True, early=early)
+        life.the_store_holds_exactly_what_the_model_holds()
+    life.teardown()
+
+
+def live(new_world: Callable[[], Any]) -> Counter[str]:
+    """Let the machine run and tell what it came by; what lots may leave out, it begins with."""
+    machine, seen = machine_of(new_world)
+    lead(machine())
     examples, steps = (SOAK, 50) if SOAK else (10, 40)
     run_state_machine_as_test(
         machine,
@@ -447,8 +473,12 @@ def asks_no_key(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_holds_of_what_came_back(patch: pytest.MonkeyPatch) -> None:
-    real = restore.explained
-    patch.setattr(restore, "explained", lambda ledger, marked, **_: real(ledger, marked))
+    def unsettled(ledger: Any, stores: Any) -> set[str]:
+        (store,) = stores
+        asked = {run_id for plan in restore._restores(ledger, store.runs()) for run_id in plan.rests_on}
+        return set(restore.missing_markers(ledger, stores)) - asked
+
+    patch.setattr(restore, "_unsettled", unsettled)
 
 
 @pytest.mark.slow
@@ -464,7 +494,7 @@ def forgets_holds_of_what_came_back(patch: pytest.MonkeyPatch) -> None:
     ids=lambda broken: broken.__name__,
 )
 def test_a_broken_product_is_found_by_the_machine(new_world, monkeypatch: pytest.MonkeyPatch, broken: Any) -> None:
-    """In the same steps that the product passes."""
+    """In steps that the product passes."""
     broken(monkeypatch)
     with pytest.raises((AssertionError, LifecycleError)):
-        live(new_world)
+        lead(machine_of(new_world)[0]())
