@@ -64,10 +64,7 @@ class Rewrite:
         self._fresh = path.with_name(path.name + ".new")
         self._refuse_unsafe_file()
         db.execute("CHECKPOINT")
-        if any(
-            db.execute(f"SELECT 1 FROM {dataset} e WHERE {sql.may_be_due(each)} LIMIT 1").fetchall()
-            for dataset, each in cutoffs.items()
-        ):
+        if any(db.execute(sql.any_may_be_due(dataset, each)).fetchall() for dataset, each in cutoffs.items()):
             load_ahead()  # while the due rows are chosen; a night without any need not
         returned.choose(db, cutoffs)
         for dataset, each in cutoffs.items():

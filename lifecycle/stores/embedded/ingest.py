@@ -163,7 +163,7 @@ class Intake:
             run(_BEATEN_BY_UNSTORED.format(same=_same_key("b", "n")))
 
     def _judge_expired(self, dataset: str, cutoffs: Cutoffs) -> None:
-        if not self._db.execute(f"SELECT 1 FROM new_{dataset} e WHERE {sql.may_be_due(cutoffs)} LIMIT 1").fetchall():
+        if not self._db.execute(sql.any_may_be_due(f"new_{dataset}", cutoffs)).fetchall():
             return
         known = _KNOWN_APPOINTMENT if dataset == "events" else _KNOWN_RECORD.format(same=_same_key())
         judged = sql.judged(dataset, cutoffs, table=f"new_{dataset}", sources="new_sources")

@@ -82,14 +82,15 @@ LEFT JOIN {sources} s ON s.source = e._source
 """
 
 
-def may_be_due(cutoffs: Cutoffs) -> str:
-    """Return a condition on a row of ``e``: where it holds for no row at all, nothing is due. Cheaper than judging.
+def any_may_be_due(source: str, cutoffs: Cutoffs) -> str:
+    """Return a query that gives a row unless nothing in ``source`` is due for certain. Cheaper than judging.
 
     An appointment falls due by one of its messages' dates, or by the fallback for want of any.
     """
+    where = f"coalesce(coalesce(e.ends_at, e.starts_at) < {_instant(cutoffs.booked_end)}, true)"
     if cutoffs.cancelled is not None or cutoffs.superseded is not None:
-        return "true"
-    return f"coalesce(coalesce(e.ends_at, e.starts_at) < {_instant(cutoffs.booked_end)}, true)"
+        where = "true"
+    return f"SELECT 1 FROM {source} e WHERE {where} LIMIT 1"
 
 
 def not_yet_due_by_calendar(rule: Rule, zone: str, as_of: date) -> str:
